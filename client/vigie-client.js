@@ -301,9 +301,11 @@ export class VigieClient {
     this.#timers.retry = this.#clock.setTimeout(() => this.#connect(), delay);
   }
 
+  /** Even the first one after a good connection is spread: a whole company lost it together. */
   #backoff() {
     const { backoffMin, backoffMax } = this.#timing;
-    const ceiling = Math.min(backoffMax, backoffMin * 2 ** Math.min(this.#attempt, 16));
+    const doublings = Math.min(Math.max(this.#attempt, 1), 16);
+    const ceiling = Math.min(backoffMax, backoffMin * 2 ** doublings);
     return backoffMin + (this.#options.random ?? Math.random)() * (ceiling - backoffMin);
   }
 
