@@ -24,7 +24,8 @@ void buf_free(struct buf *buf);
 /* Empties it and keeps the memory. */
 void buf_clear(struct buf *buf);
 
-/* Appends. Past the ceiling nothing is written and `overflow` is set, for good until buf_clear(). */
+/* Appends. Past the ceiling nothing is written and `overflow` is set, for good until buf_clear().
+ */
 void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_str(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char byte);

@@ -9,7 +9,8 @@ struct err {
     char text[1024]; /* empty: no error; cut, never overrun */
 };
 
-/* Sets the text and returns false, so that `return err_set(err, …)` reads well. `err` may be NULL. */
+/* Sets the text and returns false, so that `return err_set(err, …)` reads well. `err` may be NULL.
+ */
 bool err_set(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts `format` and ": " before what is there already; returns false. */

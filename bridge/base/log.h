@@ -28,8 +28,20 @@ bool log_enabled(enum log_level level);
 
 void log_write(enum log_level level, const struct log_field *fields, size_t count);
 
-#define LOG_S(name, value) {.key = (name), .text = (value) ? (value) : ""}
-#define LOG_N(name, value) {.key = (name), .number = (int64_t)(value)}
+/* For LOG_S: a missing text is an empty one. */
+static inline const char *log_text(const char *text)
+{
+    return text ? text : "";
+}
+
+#define LOG_S(name, value)                                                                         \
+    {                                                                                              \
+        .key = (name), .text = log_text(value)                                                     \
+    }
+#define LOG_N(name, value)                                                                         \
+    {                                                                                              \
+        .key = (name), .number = (int64_t)(value)                                                  \
+    }
 
 #define LOG_LINE(level, name, ...)                                                                 \
     log_write((level), (const struct log_field[]){LOG_S("event", name), __VA_ARGS__},              \

@@ -1,5 +1,6 @@
 /* mem.h - allocation that cannot fail: out of memory ends the process with a message.
- * What a peer can make grow has a ceiling elsewhere; what is left is ours to fit (style card, 8). */
+ * What a peer can make grow has a ceiling elsewhere; what is left is ours to fit (style card, 8).
+ */
 #ifndef VIGIE_BASE_MEM_H
 #define VIGIE_BASE_MEM_H
 

@@ -40,22 +40,23 @@ void metrics_free(struct metrics *metrics)
         return;
     struct family *family;
     struct family *next_family;
-    LL_FOREACH_SAFE (metrics->families, family, next_family) {
+    LL_FOREACH_SAFE(metrics->families, family, next_family)
+    {
         free(family->values);
         free(family);
     }
     struct histogram *histogram;
     struct histogram *next_histogram;
-    LL_FOREACH_SAFE (metrics->histograms, histogram, next_histogram)
-        free(histogram);
+    LL_FOREACH_SAFE(metrics->histograms, histogram, next_histogram)
+    free(histogram);
     free(metrics);
 }
 
 double *metrics_register(struct metrics *metrics, const struct metric_def *def)
 {
     struct family *family;
-    LL_FOREACH (metrics->families, family)
-        assert(strcmp(family->def.name, def->name) != 0);
+    LL_FOREACH(metrics->families, family)
+    assert(strcmp(family->def.name, def->name) != 0);
     family = mem_new(sizeof *family);
     family->def = *def;
     family->values = mem_new((def->label ? def->count : 1) * sizeof(double));
@@ -107,9 +108,9 @@ static void print_histogram(const struct histogram *histogram, struct buf *out)
 void metrics_print(const struct metrics *metrics, struct buf *out)
 {
     const struct family *family;
-    LL_FOREACH (metrics->families, family)
-        print_family(family, out);
+    LL_FOREACH(metrics->families, family)
+    print_family(family, out);
     const struct histogram *histogram;
-    LL_FOREACH (metrics->histograms, histogram)
-        print_histogram(histogram, out);
+    LL_FOREACH(metrics->histograms, histogram)
+    print_histogram(histogram, out);
 }

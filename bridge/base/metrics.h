@@ -27,8 +27,8 @@ struct histogram;
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
-/* Adds a family; the definition's strings stay borrowed. Returns its values (one, or `count`), which
- * live as long as `metrics`. A name is registered once only (asserted). */
+/* Adds a family; the definition's strings stay borrowed. Returns its values (one, or `count`),
+ * which live as long as `metrics`. A name is registered once only (asserted). */
 double *metrics_register(struct metrics *metrics, const struct metric_def *def);
 
 /* A histogram in seconds with fixed bounds from 100 microseconds to 10 s. */

@@ -33,7 +33,7 @@ struct event_row {
 
 struct event {
     unsigned refs;
-    int64_t seq; /* position in the feed, > 0 */
+    int64_t seq;  /* position in the feed, > 0 */
     size_t bytes; /* of this object, for budgets */
     const char *company;
     const char *channel;

@@ -1,0 +1,98 @@
+#include "core/channel.h"
+
+#include "base/buf.h"
+#include "core/text.h"
+
+#include <string.h>
+
+static bool is_prefix_pattern(const char *pattern)
+{
+    size_t len = strlen(pattern);
+    return len >= 3 && strcmp(pattern + len - 2, ":*") == 0;
+}
+
+bool channel_pattern_ok(const char *pattern)
+{
+    if (strcmp(pattern, "*") == 0)
+        return true;
+    size_t len = strlen(pattern);
+    if (!text_is_name(pattern, len, EVENT_ROOM_BYTES_MAX) || !strchr(pattern, ':'))
+        return false;
+    if (is_prefix_pattern(pattern))
+        return strchr(pattern, '*') == pattern + len - 1 && !strchr(pattern, '{');
+    const char *brace = strchr(pattern, '{');
+    if (brace && (strncmp(brace, "{company}", 9) != 0 || strpbrk(brace + 9, "{}")))
+        return false;
+    return !strchr(pattern, '*') && (brace || !strchr(pattern, '}'));
+}
+
+static const struct channel_rule *find(const struct channel_map *map, const char *channel)
+{
+    for (size_t i = 0; i < map->count; i++)
+        if (strcmp(map->rules[i].channel, channel) == 0)
+            return &map->rules[i];
+    return NULL;
+}
+
+static bool keeps_all(const struct channel_rule *rule)
+{
+    return rule->pattern_count == 0 ||
+           (rule->pattern_count == 1 && strcmp(rule->patterns[0], "*") == 0);
+}
+
+static bool matches(const char *pattern, const char *room)
+{
+    if (strcmp(pattern, "*") == 0)
+        return true;
+    return is_prefix_pattern(pattern) && strncmp(pattern, room, strlen(pattern) - 1) == 0;
+}
+
+static bool kept(const struct channel_rule *rule, const char *room)
+{
+    for (size_t i = 0; i < rule->pattern_count; i++)
+        if (matches(rule->patterns[i], room))
+            return true;
+    return false;
+}
+
+static void add_room(struct buf *rooms, const char *room)
+{
+    if (rooms->len)
+        buf_char(rooms, '\n');
+    buf_str(rooms, room);
+}
+
+static void add_named(struct buf *rooms, const char *pattern, const char *company)
+{
+    if (strcmp(pattern, "*") == 0 || is_prefix_pattern(pattern))
+        return;
+    const char *brace = strchr(pattern, '{');
+    if (rooms->len)
+        buf_char(rooms, '\n');
+    buf_add(rooms, pattern, brace ? (size_t)(brace - pattern) : strlen(pattern));
+    if (brace) {
+        buf_str(rooms, company);
+        buf_str(rooms, brace + strlen("{company}"));
+    }
+}
+
+struct event *channel_apply(const struct channel_map *map, struct event *event)
+{
+    const struct channel_rule *rule = find(map, event->channel);
+    if (!rule)
+        return NULL;
+    if (keeps_all(rule))
+        return event_ref(event);
+    struct buf rooms;
+    buf_init(&rooms, (EVENT_ROOM_BYTES_MAX + 1) * 2 * EVENT_ROOMS_MAX);
+    for (size_t i = 0; i < event->room_count; i++)
+        if (kept(rule, event->rooms[i]))
+            add_room(&rooms, event->rooms[i]);
+    for (size_t i = 0; i < rule->pattern_count; i++)
+        add_named(&rooms, rule->patterns[i], event->company);
+    struct event_row row = {event->seq,  event->company, event->channel, event->name,
+                            rooms.bytes, event->payload, event->at};
+    struct event *mapped = rooms.len && !rooms.overflow ? event_new(&row, NULL) : NULL;
+    buf_free(&rooms);
+    return mapped;
+}

@@ -1,0 +1,62 @@
+/* From an event to the sessions that may see it.
+ *
+ * An event names its company and its rooms. The company is an object, and its rooms are found
+ * inside it, so whatever the names are, an event can only reach members of rooms of its own
+ * company. Each session remembers the position it was last given (session->pos): an event that came
+ * to two of its rooms, or that a replay has already brought, is not after it and is passed over.
+ * That one comparison is "once"; that events are published in the order of the feed, and queued by
+ * nobody else, is "in order".
+ *
+ * Encoding happens at most once per protocol, event and room; what is queued is a reference.
+ * Nothing is written here. A session whose queue is full is not waited for and not given a gap: it
+ * falls back to catching up from its position, which costs no memory, and is live again when it has
+ * read what it missed. */
+#include "core/router.h"
+
+#include "base/clock.h"
+#include "core/session.h"
+
+static void to_room(struct room *room, struct event *event, unsigned index)
+{
+    for (unsigned i = 0; i < room->count; i++) {
+        struct session *session = room->members[i];
+        if (session->state == SESSION_LIVE && event->seq > session->pos)
+            (void)session_deliver(session, event, index);
+    }
+}
+
+static void publish_one(struct hub *hub, struct event *raw)
+{
+    struct event *event = channel_apply(hub->options.channels, raw);
+    if (!event)
+        return;
+    struct company *company = company_get(&hub->companies, event->company);
+    for (unsigned i = 0; i < event->room_count; i++) {
+        struct room *room = room_find(company, event->rooms[i]);
+        if (room)
+            to_room(room, event, i);
+    }
+    history_add(&hub->history, company, event, hub->options.mono_ms());
+    event_unref(event);
+}
+
+static void note_latency(struct hub *hub, const struct event *event)
+{
+    int64_t at_us = clock_parse(event->at);
+    if (at_us > 0)
+        histogram_add(hub->metrics.latency, (double)(hub->options.wall_us() - at_us) / 1e6);
+}
+
+void router_publish(struct hub *hub, struct event **events, size_t count, int64_t position)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (events[i]->seq <= hub->position)
+            continue;
+        publish_one(hub, events[i]);
+        note_latency(hub, events[i]);
+        hub->position = events[i]->seq;
+        hub->metrics.published[0]++;
+    }
+    if (position > hub->position)
+        hub->position = position;
+}

@@ -1,0 +1,29 @@
+#include "proto/wsframe.h"
+
+#include <string.h>
+
+/* The header for `len` bytes of payload (section 5.2); returns its size. */
+static size_t put_header(unsigned char header[10], unsigned opcode, size_t len)
+{
+    header[0] = (unsigned char)(0x80 | opcode);
+    if (len < 126) {
+        header[1] = (unsigned char)len;
+        return 2;
+    }
+    size_t size = len < 65536 ? 2 : 8;
+    header[1] = size == 2 ? 126 : 127;
+    for (size_t i = 0; i < size; i++)
+        header[2 + i] = (unsigned char)(len >> (8 * (size - 1 - i)));
+    return 2 + size;
+}
+
+struct frame *wsframe_new(unsigned opcode, const void *payload, size_t len)
+{
+    unsigned char header[10];
+    size_t head = put_header(header, opcode, len);
+    struct frame *frame = frame_new(head + len);
+    memcpy(frame->bytes, header, head);
+    if (len)
+        memcpy(frame->bytes + head, payload, len);
+    return frame;
+}
