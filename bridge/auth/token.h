@@ -4,7 +4,10 @@
  * the token choose the algorithm and takes forged tokens for an empty key. Order of the checks:
  * size, segments, strict base64url, header, exact algorithm pinned to the key, no crit, kid in this
  * issuer's keyring, key strength (at load), signature, then claims parsed from the very bytes that
- * were signed: iss, aud, exp, nbf, iat, sub, company. */
+ * were signed: iss, aud, exp, nbf, iat, jti, user, company, role, companies of the issuer.
+ *
+ * Which issuer it is follows from the key that verifies; the signed `iss` must then name it. At most
+ * eight keys may answer to one algorithm and kid, so a forged token costs at most eight attempts. */
 #ifndef VIGIE_AUTH_TOKEN_H
 #define VIGIE_AUTH_TOKEN_H
 
@@ -32,12 +35,12 @@ enum token_reason {
     TOKEN_HEADER,     /* "header": not an object, duplicates, crit, b64, typ */
     TOKEN_ALGORITHM,  /* "algorithm": unknown, or not the one pinned to the key */
     TOKEN_KEY,        /* "key": no key of that kid in the issuer's keyring */
-    TOKEN_SIGNATURE,  /* "signature" */
-    TOKEN_CLAIMS,     /* "claims": payload not an object, duplicates */
-    TOKEN_ISSUER,     /* "issuer": no issuer of that name is configured */
+    TOKEN_SIGNATURE,  /* "signature": also a payload that is no JSON, libjwt reads it first */
+    TOKEN_CLAIMS,     /* "claims": payload not an object, duplicates, jti */
+    TOKEN_ISSUER,     /* "issuer": not the iss of the issuer whose key signed */
     TOKEN_AUDIENCE,   /* "audience" */
     TOKEN_EXPIRED,    /* "expired" */
-    TOKEN_NOT_YET,    /* "not_yet": nbf or iat ahead of the clock */
+    TOKEN_NOT_YET,    /* "not_yet": nbf or iat ahead of the clock, or no date */
     TOKEN_LIFETIME,   /* "lifetime": no exp, not a number, or further away than max_ttl */
     TOKEN_USER,       /* "user" */
     TOKEN_COMPANY,    /* "company" */
@@ -67,11 +70,11 @@ struct issuer_options {
     const char *key_file;  /* HS: secret; RS/ES: PEM of the public key. One of these two */
     const char *jwks_file;
     const char *kid; /* of key_file; NULL or "": the token must carry none */
-    const char *typ; /* "JWT": also absent is taken; another value must be there exactly */
+    const char *typ; /* "JWT" (also NULL, ""): a token may leave it out. libjwt serves no other */
     const char *company_claim;
     const char *user_claim;
     const char *role_claim; /* string or array of strings; absent: no role */
-    const char *const *companies; /* "*" or exact company ids this issuer may speak for */
+    const char *const *companies; /* "*" alone or exact ids; none: "*" for the first issuer only */
     size_t company_count;
     int64_t leeway_s;
     int64_t max_ttl_s;
@@ -81,21 +84,25 @@ struct verifier;
 
 /* Loads every key. NULL with `err` (which file, what was expected) for an unreadable, empty, weak
  * (HMAC shorter than its hash, RSA under 2048 bits), private or mismatched key, a hostile JWKS
- * (oct, private members, duplicate kid, over 64 KiB or 32 keys), two issuers of one iss, or a second
- * issuer that may speak for any company without saying so. The options are copied. */
+ * (oct, private members, duplicate kid, over 64 KiB or 32 keys), two issuers of one iss or of one
+ * HMAC secret, more than eight keys of one algorithm and kid, or a second issuer that may speak for
+ * any company without saying so. The options are copied. */
 struct verifier *verifier_new(const struct issuer_options *issuers, size_t count, struct err *err)
     MUST_USE;
 /* NULL is allowed. */
 void verifier_free(struct verifier *verifier);
 size_t verifier_key_count(const struct verifier *verifier);
+/* Keys of the sets that were left out: encryption keys, unknown kinds, algorithms not ours. */
+size_t verifier_skipped_count(const struct verifier *verifier);
 
 /* Verifies `len` bytes of `token` at `now_us` (wall clock). TOKEN_OK fills `claims`; any other reason
  * leaves it zeroed. Constant memory, no I/O; leaves OpenSSL's error queue empty. */
 enum token_reason verifier_check(const struct verifier *verifier, const char *token, size_t len,
                                  int64_t now_us, struct claims *claims);
 
-/* Mints a development token with an HMAC secret or a private PEM of the key file: `vigie token`. The
- * text is the caller's (free()). NULL with `err`. */
+/* Mints a development token with an HMAC secret or a private PEM of the key file: `vigie token`. A
+ * lifetime below zero makes one that has expired, for tests. The text is the caller's (free()). NULL
+ * with `err`. */
 struct mint_options {
     const char *key_file;
     const char *algorithm;
