@@ -43,7 +43,7 @@ BEGIN
         lo := tick.prev;
         hi := tick.snap;
     END IF;
-    batch := vigie.setting('advance_batch');
+    batch := vigie.setting('advance_batch')::bigint;
 
     -- This statement's own snapshot is younger than `hi`: it sees all that `hi` sees, and the
     -- ranges keep out what it sees besides.
@@ -61,6 +61,7 @@ BEGIN
         SELECT r.feed_slot, tick.last_seq + row_number() OVER (ORDER BY d.id),
                d.id, d.at, d.company, d.channel, d.event, d.rooms, d.payload
           FROM due d, vigie.ring r
+         WHERE r.one
         RETURNING outbox_id
     )
     SELECT count(*), max(f.outbox_id) INTO n, last_id FROM fed f;

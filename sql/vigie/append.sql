@@ -15,7 +15,7 @@ DECLARE
     gate vigie.gate;
     wrote bigint;
 BEGIN
-    SELECT * INTO STRICT gate FROM vigie.gate;
+    SELECT * INTO STRICT gate FROM vigie.gate g WHERE g.one;
     IF nextval('vigie.outbox_id') > gate.outbox_limit THEN
         PERFORM vigie.note_loss(event, 'outbox_quota_rows reached', cardinality(items));
         RETURN;

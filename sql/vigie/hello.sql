@@ -3,6 +3,7 @@ RETURNS TABLE (schema_version int, epoch text, cursor_key bytea, last_seq bigint
                floor_seq bigint, in_recovery boolean, server_version_num int)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -17,7 +18,8 @@ BEGIN
            r.floor_seq,
            pg_is_in_recovery(),
            current_setting('server_version_num')::int
-      FROM vigie.secret s, vigie.ring r;
+      FROM vigie.secret s, vigie.ring r
+     WHERE s.one AND r.one;
 END $$;
 REVOKE ALL ON FUNCTION vigie.hello() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION vigie.hello() TO vigie_bridge;

@@ -16,7 +16,7 @@ BEGIN
     INSERT INTO vigie.loss (id, event, reason, count)
     SELECT this_id, coalesce(event, '*'), left(coalesce(reason, 'unknown'), 200), lost
       FROM vigie.gate g
-     WHERE this_id <= g.loss_limit;
+     WHERE g.one AND this_id <= g.loss_limit;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'vigie: a lost event could not be counted: %', SQLERRM;
 END $$;

@@ -5,6 +5,7 @@
 CREATE OR REPLACE FUNCTION vigie.rebase() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
 DECLARE
     tick vigie.tick;
@@ -29,7 +30,7 @@ BEGIN
         SELECT r.feed_slot, tick.last_seq + row_number() OVER (ORDER BY w.id),
                w.id, w.at, w.company, w.channel, w.event, w.rooms, w.payload
           FROM waiting w, vigie.ring r
-         WHERE NOT EXISTS (SELECT FROM vigie.feed f WHERE f.outbox_id = w.id)
+         WHERE r.one AND NOT EXISTS (SELECT FROM vigie.feed f WHERE f.outbox_id = w.id)
         RETURNING outbox_id
     )
     SELECT count(f.outbox_id), pg_current_snapshot() INTO n, snap FROM fed f;

@@ -25,6 +25,7 @@ BEGIN
                     ELSE (SELECT coalesce(max(found.seq), after) FROM found) END AS upto,
                r.floor_seq
           FROM vigie.ring r
+         WHERE r.one
     )
     SELECT found.seq, found.channel, found.event, found.rooms, found.payload::text,
            to_char(found.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

@@ -5,6 +5,7 @@
 CREATE OR REPLACE FUNCTION vigie.retain() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET lock_timeout = '200ms'
 AS $$
 DECLARE
@@ -21,7 +22,7 @@ DECLARE
     next int;
     top_seq bigint;
     unsequenced boolean;
-    waits text[] := '{}';
+    waits text[] := ARRAY[]::text[];
 BEGIN
     IF pg_is_in_recovery() THEN
         RETURN 'standby';
@@ -36,8 +37,8 @@ BEGIN
     PERFORM vigie.advance(true);
     SELECT * INTO STRICT tick FROM vigie.tick t ORDER BY t.tick_id DESC LIMIT 1;
     DELETE FROM vigie.tick t WHERE t.tick_id <= tick.tick_id - kept_ticks;
-    SELECT * INTO STRICT gate FROM vigie.gate;
-    SELECT * INTO STRICT ring FROM vigie.ring;
+    SELECT * INTO STRICT gate FROM vigie.gate g WHERE g.one;
+    SELECT * INTO STRICT ring FROM vigie.ring r WHERE r.one;
 
     -- The outbox: sequenced rows are of no use any more.
     next := (gate.outbox_slot + 1) % outbox_slots;

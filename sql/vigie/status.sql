@@ -16,10 +16,10 @@ BEGIN
     RETURN QUERY
     SELECT w.pending,
            coalesce(extract(epoch FROM clock_timestamp() - w.oldest), 0)::float8,
-           tick.last_seq - (SELECT r.floor_seq FROM vigie.ring r),
+           tick.last_seq - (SELECT r.floor_seq FROM vigie.ring r WHERE r.one),
            (SELECT coalesce(sum(l.count), 0)::bigint FROM vigie.lost l)
                + (SELECT greatest(s.last_value - g.loss_limit, 0)
-                    FROM vigie.loss_id s, vigie.gate g),
+                    FROM vigie.loss_id s, vigie.gate g WHERE g.one),
            pg_notification_queue_usage(),
            vigie.rules_bad()
       FROM (SELECT count(*) AS pending, min(p.at) AS oldest
