@@ -7,7 +7,7 @@ AS $fn$
     SELECT CASE WHEN company_column IS NULL OR company = alias || '.' || company_column THEN NULL
                 WHEN here.atttypid = there.atttypid THEN format('%I.%I = %s', alias, company_column, vigie.rule_column_expression(company))
                 ELSE format('(%I.%I)::text = (%s)::text', alias, company_column, vigie.rule_column_expression(company)) END
-      FROM (SELECT coalesce((SELECT l.source::regclass FROM unnest(lookups) l WHERE company LIKE l.alias || '.%'), source) AS owner) o
+      FROM (SELECT coalesce((SELECT l.source::regclass FROM unnest(lookups) l WHERE rule_lookup_binding.company LIKE l.alias || '.%'), source) AS owner) o
       LEFT JOIN pg_attribute here ON here.attrelid = o.owner AND here.attname = regexp_replace(company, '^.*\.', '')
       LEFT JOIN pg_attribute there ON there.attrelid = (SELECT l.source::regclass FROM unnest(lookups) l WHERE l.alias = rule_lookup_binding.alias)
                                   AND there.attname = company_column

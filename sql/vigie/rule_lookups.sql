@@ -11,10 +11,10 @@ AS $fn$
                'given_match', l.match,
                'given_company', l.company,
                'match', coalesce(vigie.rule_expression('match of lookup ' || l.alias, l.match),
-                                 vigie.rule_lookup_match(source, l.alias, l.source::regclass)),
-               'binding', vigie.rule_lookup_binding(source, lookups, company, l.alias,
+                                 vigie.rule_lookup_match(rule_lookups.source, l.alias, l.source::regclass)),
+               'binding', vigie.rule_lookup_binding(rule_lookups.source, lookups, rule_lookups.company, l.alias,
                               coalesce(l.company, vigie.rule_company_column(l.source::regclass))))
-           ORDER BY company LIKE l.alias || '.%' DESC, l.n), '[]')
+           ORDER BY rule_lookups.company LIKE l.alias || '.%' DESC, l.n), '[]')
       FROM unnest(lookups) WITH ORDINALITY AS l(alias, source, match, company, n)
 $fn$;
 
