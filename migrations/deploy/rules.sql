@@ -172,6 +172,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_relation_name.sql
 \ir ../../sql/vigie/rule_remove.sql
 \ir ../../sql/vigie/rule_replan_sql.sql
+\ir ../../sql/vigie/rule_revoke_usage.sql
 \ir ../../sql/vigie/rule_room_array.sql
 \ir ../../sql/vigie/rule_room_expression.sql
 \ir ../../sql/vigie/rule_rooms.sql

@@ -100,6 +100,7 @@ DROP FUNCTION vigie.rule_refuse(text, text, text, text);
 DROP FUNCTION vigie.rule_relation_name(regclass);
 DROP FUNCTION vigie.rule_remove(text, regclass, text[]);
 DROP FUNCTION vigie.rule_replan_sql(vigie.rule, text);
+DROP FUNCTION vigie.rule_revoke_usage(regnamespace);
 DROP FUNCTION vigie.rule_room_array(vigie.rule);
 DROP FUNCTION vigie.rule_room_expression(text);
 DROP FUNCTION vigie.rule_rooms(text);

@@ -10,10 +10,12 @@ AS $fn$
         (2, 'source', quote_literal(r.source)),
         (3, 'ops', quote_literal(array_to_string(r.ops, ', '))),
         (4, 'changes', quote_literal(array_to_string(r.changes, ', '))),
-        (5, 'condition', format('$rule$ %s $rule$', r.condition)),
+        (5, 'condition', '$rule$ ' || r.condition || ' $rule$'),
         (6, 'company', quote_literal(r.company)),
-        (7, 'lookups', (SELECT format('ARRAY[%s]', string_agg(format('vigie.lookup(%L, %L, %s, %L)', l->>'alias', l->>'source',
-                                   coalesce(format('$rule$ %s $rule$', l->>'given_match'), 'NULL'), l->>'given_company'), ', ' ORDER BY ord))
+        (7, 'lookups', (SELECT format('ARRAY[%s]', string_agg('vigie.lookup(' || concat_ws(', ', quote_literal(l->>'alias'), quote_literal(l->>'source'),
+                                   CASE WHEN coalesce(l->>'given_match', l->>'given_company') IS NOT NULL
+                                        THEN coalesce('$rule$ ' || (l->>'given_match') || ' $rule$', 'NULL') END,
+                                   quote_literal(l->>'given_company')) || ')', ', ' ORDER BY ord))
                           FROM jsonb_array_elements(r.lookups) WITH ORDINALITY AS j(l, ord))),
         (8, 'rooms', quote_literal(array_to_string(r.rooms, ', '))),
         (9, 'payload', format('$rule$ %s $rule$', r.payload)),
@@ -21,8 +23,7 @@ AS $fn$
         (11, 'guard', CASE WHEN r.guard <> 'body' THEN quote_literal(r.guard) END),
         (12, 'on_error', CASE WHEN r.on_error <> 'warn' THEN quote_literal(r.on_error) END),
         (13, 'comment', quote_literal(r.comment))) AS a(n, argument, value)
-     WHERE value IS NOT NULL AND NOT (argument = 'condition' AND r.condition IS NULL)
-       AND NOT (argument = 'lookups' AND r.lookups = '[]')
+     WHERE value IS NOT NULL AND NOT (argument = 'lookups' AND r.lookups = '[]')
 $fn$;
 
 COMMENT ON FUNCTION vigie.rule_call(vigie.rule) IS 'The publish() call of a rule, as a DBA would write it';

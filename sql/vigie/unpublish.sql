@@ -15,6 +15,9 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM vigie.rule_sync_grants(relation) FROM vigie.rule_lookup_sources(gone) AS relation;
+    PERFORM vigie.rule_revoke_usage(c.relnamespace::regnamespace)
+       FROM (SELECT to_regclass(gone.source) AS oid UNION SELECT * FROM vigie.rule_lookup_sources(gone)) AS used
+       JOIN pg_class c ON c.oid = used.oid;
     RETURN true;
 END
 $fn$;
