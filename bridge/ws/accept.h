@@ -1,0 +1,80 @@
+/* accept.h - our own accept(): limits are judged before a byte of TLS is spent.
+ *
+ * Debian's libwebsockets has no limits by address, spins at full speed without descriptors and
+ * cannot share a listener (measured); it is only given sockets that may stay. */
+#ifndef VIGIE_WS_ACCEPT_H
+#define VIGIE_WS_ACCEPT_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/metrics.h"
+
+#include <stdbool.h>
+#include <uthash.h>
+
+/* All connections of one address. */
+struct address {
+    UT_hash_handle hh;
+    unsigned count;
+    char text[64];
+};
+
+/* One accepted socket, until it is closed. */
+struct peer {
+    struct acceptor *acceptor;
+    struct address *address; /* counted under; NULL on the admin listener */
+    struct peer *prev;
+    struct peer *next;
+    void *guest; /* what the gate leaves for the connection: freed by whoever takes it */
+    void (*drop_guest)(void *guest);
+    bool authenticated;
+    char text[64]; /* the address, for log lines */
+};
+
+struct accept_limits {
+    unsigned max_total;       /* 0: none of these is applied */
+    unsigned max_per_address; /* IPv6: per /64 */
+    unsigned max_unauthenticated;
+};
+
+struct acceptor {
+    int fd;
+    int port;
+    int spare_fd; /* given up to refuse politely when there is no descriptor left */
+    struct loop_fd *watch;
+    struct loop *loop;
+    struct accept_limits limits;
+    struct address *addresses;
+    struct peer *peers;
+    unsigned count;
+    unsigned unauthenticated;
+    double *accepted;
+    double *rejected; /* by enum accept_refusal */
+    void *arg;
+    /* Takes over a socket and its peer (peer_free() when it is gone). False: it could not be had;
+     * descriptor and peer are then closed here. */
+    bool (*take)(void *arg, int fd, struct peer *peer);
+};
+
+enum accept_refusal {
+    ACCEPT_MAX_SESSIONS,
+    ACCEPT_ADDRESS_LIMIT,
+    ACCEPT_UNAUTHENTICATED_LIMIT,
+    ACCEPT_NO_DESCRIPTOR,
+    ACCEPT_REFUSAL_COUNT
+};
+extern const char *const accept_refusal_names[ACCEPT_REFUSAL_COUNT];
+
+/* Binds and listens, without accepting. False with `err`. */
+bool acceptor_open(struct acceptor *acceptor, struct loop *loop, const char *address, int port,
+                   struct err *err);
+void acceptor_start(struct acceptor *acceptor);
+/* Closes the listening socket; peers stay. */
+void acceptor_close(struct acceptor *acceptor);
+
+/* The peer said who it is: it counts no longer as unauthenticated. */
+void peer_authenticated(struct peer *peer);
+/* NULL is allowed. */
+void peer_free(struct peer *peer);
+
+#endif

@@ -1,0 +1,343 @@
+#include "ws/conn.h"
+
+#include "base/log.h"
+#include "proto/native.h"
+#include "ws/private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GOODBYE_WAIT_S = 5, CURSOR_QUERY_MAX = 64 };
+
+/* Who an Authorization header said it is, from the handshake to the established connection. */
+struct guest {
+    struct identity identity;
+    char *texts[3 + 64];
+    const char *roles[64];
+    char cursor[CURSOR_QUERY_MAX];
+};
+
+static void guest_free(void *arg)
+{
+    struct guest *guest = arg;
+    for (size_t i = 0; i < sizeof guest->texts / sizeof *guest->texts; i++)
+        free(guest->texts[i]);
+    free(guest);
+}
+
+static struct guest *guest_new(const struct identity *identity)
+{
+    struct guest *guest = mem_new(sizeof *guest);
+    assert(identity->role_count <= 64);
+    guest->identity = *identity;
+    guest->identity.issuer = guest->texts[0] = mem_strdup(identity->issuer);
+    guest->identity.company = guest->texts[1] = mem_strdup(identity->company);
+    guest->identity.user = guest->texts[2] = mem_strdup(identity->user);
+    for (size_t i = 0; i < identity->role_count; i++)
+        guest->roles[i] = guest->texts[3 + i] = mem_strdup(identity->roles[i]);
+    guest->identity.roles = guest->roles;
+    return guest;
+}
+
+/* ---- out: the session's queue to the socket ---- */
+
+static void die(struct conn *conn)
+{
+    conn->closing = true;
+    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+/* Many small frames become one write; one alone is written from where it lies. */
+static size_t gather(struct conn *conn, unsigned char *bytes)
+{
+    size_t len = 0;
+    struct frame *frame;
+    while ((frame = session_peek(conn->session)) && len + frame->len <= WRITE_BYTES) {
+        memcpy(bytes + len, frame->bytes, frame->len);
+        len += frame->len;
+        session_pop(conn->session);
+    }
+    return len;
+}
+
+/* Frames are complete with their headers, so they pass libwebsockets raw: it keeps TLS, what the
+ * socket did not take, and the order with its own pongs and close frames (a public interface). */
+static bool write_raw(struct conn *conn, unsigned char *bytes, size_t len)
+{
+    if (lws_write(conn->wsi, bytes, len, LWS_WRITE_RAW) < 0) {
+        die(conn);
+        return false;
+    }
+    if (!lws_partial_buffered(conn->wsi))
+        return true;
+    conn->choked = true;
+    lws_callback_on_writable(conn->wsi);
+    return false;
+}
+
+static bool write_some(struct conn *conn, struct frame *first)
+{
+    if (conn->session->outq.count == 1 || first->len > WRITE_BYTES) {
+        frame_ref(first);
+        session_pop(conn->session);
+        bool more = write_raw(conn, first->bytes, first->len);
+        frame_unref(first);
+        return more;
+    }
+    unsigned char *bytes = conn->server->scratch + LWS_PRE;
+    return write_raw(conn, bytes, gather(conn, bytes));
+}
+
+static void flush(void *arg)
+{
+    struct conn *conn = arg;
+    if (conn->closing || conn->choked || conn->peer_closing)
+        return;
+    struct frame *frame;
+    while ((frame = session_peek(conn->session)))
+        if (!write_some(conn, frame))
+            return;
+    session_drained(conn->session);
+}
+
+static void close_conn(void *arg, enum close_reason reason)
+{
+    struct conn *conn = arg;
+    conn->closing = true;
+    conn->reason = (uint8_t)reason;
+    if (reason == CLOSE_DEAD || conn->peer_closing) {
+        die(conn);
+        return;
+    }
+    /* the close frame goes out in the next WRITEABLE; a peer that never lets it is cut off */
+    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, GOODBYE_WAIT_S);
+    lws_callback_on_writable(conn->wsi);
+}
+
+static const struct transport transport = {.flush = flush, .close = close_conn};
+
+static int say_goodbye(struct conn *conn)
+{
+    const char *name = close_names[conn->reason];
+    unsigned char text[64];
+    size_t len = strlen(name);
+    memcpy(text, name, len);
+    lws_close_reason(conn->wsi, (enum lws_close_status)close_codes[conn->reason], text, len);
+    return -1;
+}
+
+static int on_writeable(struct conn *conn)
+{
+    if (!conn->session || conn->peer_closing)
+        return 0;
+    if (conn->closing)
+        return say_goodbye(conn);
+    conn->choked = false;
+    flush(conn);
+    return 0;
+}
+
+/* ---- in: the socket to the session ---- */
+
+static void refuse_message(struct conn *conn, enum close_reason reason)
+{
+    buf_free(&conn->message);
+    session_close(conn->session, reason);
+}
+
+static void on_fragment(struct conn *conn, const char *bytes, size_t len)
+{
+    struct lws *wsi = conn->wsi;
+    if (conn->closing || !conn->session)
+        return;
+    session_heard(conn->session);
+    if (lws_frame_is_binary(wsi)) {
+        refuse_message(conn, CLOSE_BINARY);
+        return;
+    }
+    buf_add(&conn->message, bytes, len);
+    if (conn->message.overflow ||
+        lws_remaining_packet_payload(wsi) > conn->message.ceiling_bytes - conn->message.len) {
+        refuse_message(conn, CLOSE_TOO_BIG);
+        return;
+    }
+    if (lws_remaining_packet_payload(wsi) || !lws_is_final_fragment(wsi))
+        return;
+    native_receive(conn->session, conn->message.bytes, conn->message.len);
+    buf_free(&conn->message);
+}
+
+/* ---- opening ---- */
+
+static struct peer *peer_of(struct lws *wsi)
+{
+    return lws_get_opaque_user_data(wsi);
+}
+
+static int refuse_upgrade(struct lws *wsi, enum gate_verdict verdict)
+{
+    struct server *server = server_of(wsi);
+    const struct peer *peer = peer_of(wsi);
+    server->refused[verdict]++;
+    log_info("handshake_refused", LOG_S("reason", gate_verdict_names[verdict]),
+             LOG_S("address", peer ? peer->text : ""));
+    lws_return_http_status(wsi, gate_status(verdict), NULL);
+    return 1;
+}
+
+static bool take_bearer(struct lws *wsi, struct server *server, struct peer *peer)
+{
+    char token[8192 + 8];
+    int len = gate_bearer(wsi, token, sizeof token);
+    if (len == 0)
+        return true;
+    struct identity identity;
+    if (len < 0 ||
+        !server->options.verify(server->options.arg, token, (size_t)len, peer->text, &identity))
+        return false;
+    struct guest *guest = guest_new(&identity);
+    lws_get_urlarg_by_name(wsi, "cursor=", guest->cursor, sizeof guest->cursor);
+    peer->guest = guest;
+    peer->drop_guest = guest_free;
+    return true;
+}
+
+static int on_handshake(struct lws *wsi)
+{
+    struct server *server = server_of(wsi);
+    struct peer *peer = peer_of(wsi);
+    if (!peer)
+        return -1;
+    enum gate_verdict verdict = gate_judge(wsi, &server->options);
+    if (verdict == GATE_OK && !take_bearer(wsi, server, peer))
+        verdict = GATE_TOKEN;
+    return verdict == GATE_OK ? 0 : refuse_upgrade(wsi, verdict);
+}
+
+static int on_established(struct lws *wsi, struct conn *conn)
+{
+    struct server *server = server_of(wsi);
+    struct peer *peer = peer_of(wsi);
+    *conn = (struct conn){.wsi = wsi, .server = server};
+    buf_init(&conn->message, server->options.max_message_bytes);
+    conn->session =
+        session_new(server->options.hub, &native_protocol, &transport, conn, peer->text);
+    if (!conn->session) {
+        lws_close_reason(wsi, (enum lws_close_status)close_codes[CLOSE_RESTART], NULL, 0);
+        return -1;
+    }
+    struct guest *guest = peer->guest;
+    peer->guest = NULL;
+    if (guest) {
+        session_admit(conn->session, &guest->identity, guest->cursor[0] ? guest->cursor : NULL,
+                      NULL, 0);
+        guest_free(guest);
+    }
+    return 0;
+}
+
+static void on_closed(struct conn *conn)
+{
+    buf_free(&conn->message);
+    if (!conn->session)
+        return;
+    conn->closing = true;
+    session_gone(conn->session);
+    conn->session = NULL;
+}
+
+static int on_peer_close(struct conn *conn)
+{
+    conn->peer_closing = true;
+    return 0;
+}
+
+/* ---- plain HTTP on the public door: the demo site, if there is one ---- */
+
+static int on_http(struct lws *wsi, const char *path)
+{
+    struct server *server = server_of(wsi);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+        return http_answer(wsi, 405, "text/plain", "method not allowed\n", 19);
+    if (!gate_host_ok(wsi, &server->options))
+        return http_answer(wsi, 400, "text/plain", "bad host\n", 9);
+    if (strcmp(path, "/ws") == 0)
+        return http_answer(wsi, 426, "text/plain", "this is a WebSocket\n", 20);
+    const struct site_file *file = server->site ? site_find(server->site, path) : NULL;
+    if (!file)
+        return http_answer(wsi, 404, "text/plain", "not found\n", 10);
+    return http_answer(wsi, 200, file->type, file->bytes, file->len);
+}
+
+static void on_destroy(struct lws *wsi)
+{
+    peer_free(peer_of(wsi));
+    lws_set_opaque_user_data(wsi, NULL);
+}
+
+/* The session counts as known once it has a company; looked at when it speaks. */
+static void note_authenticated(struct lws *wsi, const struct conn *conn)
+{
+    struct peer *peer = peer_of(wsi);
+    if (peer && conn->session && conn->session->company)
+        peer_authenticated(peer);
+}
+
+static int on_websocket(struct lws *wsi, enum lws_callback_reasons reason, struct conn *conn,
+                        const char *in, size_t len)
+{
+    switch ((int)reason) {
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return on_handshake(wsi);
+    case LWS_CALLBACK_ESTABLISHED: {
+        int rc = on_established(wsi, conn);
+        note_authenticated(wsi, conn);
+        return rc;
+    }
+    case LWS_CALLBACK_RECEIVE:
+        on_fragment(conn, in, len);
+        note_authenticated(wsi, conn);
+        return 0;
+    case LWS_CALLBACK_RECEIVE_PONG:
+        if (conn->session)
+            session_heard(conn->session);
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return on_writeable(conn);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return on_peer_close(conn);
+    case LWS_CALLBACK_CLOSED:
+        on_closed(conn);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
+{
+    switch ((int)reason) {
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        if (server_of(wsi)->tls)
+            tls_attach(server_of(wsi)->tls, user);
+        return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return gate_is_websocket(wsi) ? 0 : -1;
+    case LWS_CALLBACK_RAW_ADOPT:
+    case LWS_CALLBACK_RAW_RX:
+        return -1; /* CONNECT: libwebsockets would keep it open for ever */
+    case LWS_CALLBACK_HTTP:
+        return on_http(wsi, in);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return http_continue(wsi);
+    case LWS_CALLBACK_HTTP_BODY:
+        return -1;
+    case LWS_CALLBACK_WSI_DESTROY:
+        on_destroy(wsi);
+        return 0;
+    default:
+        return on_websocket(wsi, reason, user, in, len);
+    }
+}

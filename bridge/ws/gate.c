@@ -1,0 +1,117 @@
+#include "ws/gate.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { HEADER_MAX = 1024, KEY_LEN = 24 };
+
+const char *const gate_verdict_names[GATE_VERDICT_COUNT] = {
+    "ok", "method", "version", "key", "host", "origin", "path", "query", "token"};
+
+unsigned gate_status(enum gate_verdict verdict)
+{
+    switch (verdict) {
+    case GATE_OK:
+        return 101;
+    case GATE_METHOD:
+        return 405;
+    case GATE_VERSION:
+        return 426;
+    case GATE_KEY:
+    case GATE_HOST:
+    case GATE_QUERY:
+        return 400;
+    case GATE_ORIGIN:
+        return 403;
+    case GATE_PATH:
+        return 404;
+    case GATE_TOKEN:
+        return 401;
+    case GATE_VERDICT_COUNT:
+        break;
+    }
+    return 500;
+}
+
+/* The header's length; `text` is empty when it is absent or does not fit. -1: it does not fit. */
+static int header(struct lws *wsi, enum lws_token_indexes token, char text[HEADER_MAX])
+{
+    text[0] = '\0';
+    int len = lws_hdr_total_length(wsi, token);
+    if (len <= 0)
+        return 0;
+    return lws_hdr_copy(wsi, text, HEADER_MAX, token);
+}
+
+bool gate_is_websocket(struct lws *wsi)
+{
+    char text[HEADER_MAX];
+    return header(wsi, WSI_TOKEN_UPGRADE, text) > 0 && strcasecmp(text, "websocket") == 0;
+}
+
+static bool is_listed(const struct server_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcasecmp(list->items[i], text) == 0)
+            return true;
+    return false;
+}
+
+bool gate_host_ok(struct lws *wsi, const struct server_options *options)
+{
+    char text[HEADER_MAX];
+    if (header(wsi, WSI_TOKEN_HOST, text) <= 0)
+        return false;
+    if (options->hosts.count == 0 || is_listed(&options->hosts, text))
+        return true;
+    char *port = strrchr(text, ':');
+    if (port && !strchr(port, ']'))
+        *port = '\0';
+    return is_listed(&options->hosts, text);
+}
+
+/* No Origin: not a browser, and no cookie is involved, so nothing rides on its absence. Two of them
+ * arrive joined by a comma and match nothing. */
+static bool origin_ok(struct lws *wsi, const struct server_options *options)
+{
+    char text[HEADER_MAX];
+    int len = header(wsi, WSI_TOKEN_ORIGIN, text);
+    return len == 0 || (len > 0 && is_listed(&options->origins, text));
+}
+
+static bool has_token_in_query(struct lws *wsi)
+{
+    char value[16];
+    return lws_get_urlarg_by_name(wsi, "token=", value, sizeof value) ||
+           lws_get_urlarg_by_name(wsi, "access_token=", value, sizeof value) ||
+           lws_get_urlarg_by_name(wsi, "jwt=", value, sizeof value);
+}
+
+enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *options)
+{
+    char text[HEADER_MAX];
+    if (header(wsi, WSI_TOKEN_GET_URI, text) <= 0)
+        return GATE_METHOD;
+    if (strcmp(text, "/ws") != 0)
+        return GATE_PATH;
+    if (has_token_in_query(wsi))
+        return GATE_QUERY;
+    if (header(wsi, WSI_TOKEN_VERSION, text) <= 0 || strcmp(text, "13") != 0)
+        return GATE_VERSION;
+    if (header(wsi, WSI_TOKEN_KEY, text) != KEY_LEN)
+        return GATE_KEY;
+    if (!gate_host_ok(wsi, options))
+        return GATE_HOST;
+    return origin_ok(wsi, options) ? GATE_OK : GATE_ORIGIN;
+}
+
+int gate_bearer(struct lws *wsi, char *token, size_t size)
+{
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+        return 0;
+    int len = lws_hdr_copy(wsi, token, (int)size, WSI_TOKEN_HTTP_AUTHORIZATION);
+    if (len <= 7 || strncasecmp(token, "Bearer ", 7) != 0)
+        return -1;
+    memmove(token, token + 7, (size_t)len - 7 + 1);
+    return len - 7;
+}

@@ -1,0 +1,43 @@
+/* gate.h - which requests may become a WebSocket.
+ *
+ * libwebsockets 4.1.6 by itself upgrades POST, any version, short keys, two Origins, h2c and
+ * anything that says "Upgrade" (each measured). Everything that is not exactly a browser's or a
+ * service's opening handshake (RFC 6455, 4.2.1) ends here with a status. */
+#ifndef VIGIE_WS_GATE_H
+#define VIGIE_WS_GATE_H
+
+#include "ws/server.h"
+
+#include <libwebsockets.h>
+
+enum gate_verdict {
+    GATE_OK,
+    GATE_METHOD,
+    GATE_VERSION,
+    GATE_KEY,
+    GATE_HOST,
+    GATE_ORIGIN,
+    GATE_PATH,
+    GATE_QUERY, /* a token in the query, where logs and proxies would see it */
+    GATE_TOKEN, /* an Authorization header that does not hold */
+    GATE_VERDICT_COUNT
+};
+extern const char *const gate_verdict_names[GATE_VERDICT_COUNT];
+/* The status that tells it. */
+unsigned gate_status(enum gate_verdict verdict);
+
+/* True when the Upgrade header, read anew, is exactly "websocket". Never trust the callback's `in`
+ * (CVE-2025-11677 is not patched in Debian 12). */
+bool gate_is_websocket(struct lws *wsi);
+
+/* Judges the headers of an opening handshake, the token left aside. */
+enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *options);
+
+/* The token of an `Authorization: Bearer` header into `token` (at most `size` bytes with the NUL).
+ * Its length; 0 when there is no such header; -1 when there is one that is not a bearer token. */
+int gate_bearer(struct lws *wsi, char *token, size_t size);
+
+/* Whether Host is one that we answer to. */
+bool gate_host_ok(struct lws *wsi, const struct server_options *options);
+
+#endif

@@ -1,0 +1,41 @@
+/* private.h - what the files of this layer share. */
+#ifndef VIGIE_WS_PRIVATE_H
+#define VIGIE_WS_PRIVATE_H
+
+#include "ws/accept.h"
+#include "ws/gate.h"
+#include "ws/server.h"
+#include "ws/site.h"
+#include "ws/tls.h"
+
+/* One write holds at most this much: what many frames are gathered into. */
+enum { WRITE_BYTES = 65536 };
+
+struct server {
+    struct server_options options;
+    struct lws_context *context;
+    struct lws_vhost *door;  /* public: WebSocket and the demo site */
+    struct lws_vhost *admin; /* health and metrics */
+    struct acceptor acceptor;
+    struct acceptor admin_acceptor;
+    struct tls *tls;
+    struct site *site;
+    double *refused; /* handshakes, by enum gate_verdict */
+    double *tls_expiry;
+    double *tls_reloads;
+    unsigned char scratch[LWS_PRE + WRITE_BYTES];
+};
+
+/* The server behind a connection. */
+struct server *server_of(struct lws *wsi);
+
+/* A whole small HTTP answer from memory, then the connection closes: keep-alive is not offered, it
+ * would only widen what a stranger can reach. Returns what the callback returns. */
+int http_answer(struct lws *wsi, unsigned status, const char *type, const char *body, size_t len);
+/* The next part of that answer, in HTTP_WRITEABLE. */
+int http_continue(struct lws *wsi);
+
+int admin_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t len);
+
+#endif
