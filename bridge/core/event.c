@@ -78,7 +78,7 @@ struct event *event_new(const struct event_row *row, struct err *err)
     event->seq = row->seq;
     event->bytes = fixed + text;
     event->rooms = (const char **)(event + 1);
-    event->frames = (struct frame **)(event->rooms + rooms);
+    event->frames = (struct frame **)(void *)(event->rooms + rooms);
     char *at = (char *)(event->frames + frames);
     event->company = put(&at, row->company);
     event->channel = put(&at, row->channel);
