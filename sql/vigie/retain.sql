@@ -115,8 +115,9 @@ BEGIN
           FROM folded f GROUP BY f.event, f.reason
             ON CONFLICT ON CONSTRAINT loss_total_pkey DO UPDATE
            SET count = t.count + excluded.count, last_at = greatest(t.last_at, excluded.last_at);
-        UPDATE vigie.gate g SET loss_limit = s.last_value + loss_rows
-          FROM vigie.loss_id s WHERE g.loss_limit <> s.last_value + loss_rows;
+        SELECT s.last_value INTO used_id FROM vigie.loss_id s;
+        UPDATE vigie.gate SET loss_limit = used_id + loss_rows
+         WHERE loss_limit <> used_id + loss_rows;
     END IF;
 
     RETURN coalesce(nullif(array_to_string(waits, ', '), ''), 'ok');
