@@ -1,8 +1,9 @@
 /* source.h - the database as the bridge sees it: a stream of events, and two questions.
  *
- * Two connections. `feed` LISTENs and pulls, always in autocommit, never inside a transaction; `ask`
- * answers replays and permissions, so that a slow question never delays an event. Both connect,
- * lose, and reconnect by themselves with full jitter. All calls come from the loop's thread. */
+ * Two connections. `feed` LISTENs and pulls, always in autocommit, never inside a transaction;
+ * `ask` answers replays and permissions, so that a slow question never delays an event. Both
+ * connect, lose, and reconnect by themselves with full jitter. All calls come from the loop's
+ * thread. */
 #ifndef VIGIE_PG_SOURCE_H
 #define VIGIE_PG_SOURCE_H
 
@@ -40,8 +41,8 @@ struct source_replay {
     bool ok;               /* false: the question could not be asked or failed; ask again later */
     struct event **events; /* in order, borrowed (event_ref() to keep) */
     size_t count;
-    int64_t upto;      /* every event of the company with seq <= upto was in this answer or before */
-    int64_t floor_seq; /* a gap when the position asked from lies below it */
+    int64_t upto;          /* up to there, this and earlier answers hold all of the company's */
+    int64_t floor_seq;     /* a gap when the position asked from lies below it */
 };
 
 struct source_options {
@@ -62,10 +63,12 @@ struct source_options {
     /* The feed is (again) connected, checked and LISTENing. Returns the position to read on from:
      * the one reached before, or hello->last_seq at the first time and after a change of epoch. */
     int64_t (*on_up)(void *arg, const struct source_hello *hello);
-    /* The feed is lost or could not be had; `why` is one line for people, without secrets. */
+    /* The feed is lost or could not be had, told at each try; `why` is one line for people, without
+     * secrets. Logged already, as db_down (and db_up). */
     void (*on_down)(void *arg, const char *why);
     /* The next events in order of seq, borrowed; `position` is that of the last one. Called once a
-     * batch: what they cause is flushed at the end of it. */
+     * batch: what they cause is flushed at the end of it. `count` is 0 when no row of a batch was a
+     * valid event; the position goes on all the same. */
     void (*on_events)(void *arg, struct event **events, size_t count, int64_t position);
     void (*on_status)(void *arg, const struct source_status *status);
     /* Answers to the questions, matched by the caller's ticket; never from inside the question. */
@@ -86,13 +89,13 @@ void source_free(struct source *source);
 bool source_is_up(const struct source *source);
 
 /* Events of `company` after `after`, at most `max_rows`; copies what it is given. Questions wait in
- * line, at most SOURCE_QUESTIONS_MAX of them: false when the line is full (nothing asked). */
+ * line, also while the connection is away, for at most statement_timeout_ms; then the answer is not
+ * ok, or denied. At most SOURCE_QUESTIONS_MAX of them: false when the line is full (nothing asked). */
 enum { SOURCE_QUESTIONS_MAX = 4096 };
 bool source_replay(struct source *source, uint64_t ticket, const char *company, int64_t after,
                    int max_rows);
 /* Whether claims (a JSON object text) may join `room`: vigie.may_join. Fails closed: any error is
  * answered with false. Returns false when the line is full. */
-bool source_may_join(struct source *source, uint64_t ticket, const char *claims,
-                     const char *room);
+bool source_may_join(struct source *source, uint64_t ticket, const char *claims, const char *room);
 
 #endif

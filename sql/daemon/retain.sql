@@ -1,0 +1,3 @@
+-- A turn of retention.
+-- psql -f retain.sql
+SELECT vigie.retain();

@@ -1,0 +1,3 @@
+-- From now on triggers ring: asleep, other or busy.
+-- psql -f sleep.sql
+SELECT vigie.sleep();

@@ -1,0 +1,3 @@
+-- From now on triggers need not ring: somebody looks by itself.
+-- psql -f wake.sql
+SELECT vigie.wake();
