@@ -217,7 +217,8 @@ bool hub_flush(struct hub *hub, unsigned max_sessions)
             session_close(session, CLOSE_INTERNAL);
     }
     hub->dirty_count -= done;
-    memmove(hub->dirty, hub->dirty + done, hub->dirty_count * sizeof *hub->dirty);
+    if (done && hub->dirty_count)
+        memmove(hub->dirty, hub->dirty + done, hub->dirty_count * sizeof *hub->dirty);
     hub->metrics.queued_bytes[0] = (double)hub->queued_bytes;
     return hub->dirty_count > 0;
 }
