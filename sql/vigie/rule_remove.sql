@@ -19,7 +19,7 @@ BEGIN
             RETURN NEXT format('%I on %s', t.tgname, vigie.rule_relation_name(t.relation));
         END LOOP;
         IF op <> ALL (kept_ops) THEN
-            EXECUTE format('DROP FUNCTION %s', generated);
+            EXECUTE format('DROP FUNCTION vigie_gen.%I()', vigie.rule_object_name(event, op));
         END IF;
     END LOOP;
 END
