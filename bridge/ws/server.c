@@ -16,11 +16,20 @@ enum {
 /* Whatever integer a version of the library keeps ids in: -1 means "leave as they are". */
 #define KEEP_ID(field) __typeof__(((struct lws_context_creation_info *)NULL)->field)
 
+/* Which door a socket came in by says who answers it. Not its vhost: libwebsockets changes that to
+ * whichever one's name the Host header begins, so that `Host: admin` at the public door would get
+ * the operator's pages. */
+static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                       size_t len)
+{
+    const struct peer *peer = lws_get_opaque_user_data(wsi);
+    bool admin = peer && peer->acceptor == &server_of(wsi)->admin_acceptor;
+    return (admin ? admin_callback : conn_callback)(wsi, reason, user, in, len);
+}
+
 /* One subprotocol; a client that names none gets it as well, as the first of the list. */
-static const struct lws_protocols door_protocols[] = {
-    {"vigie.v1", conn_callback, sizeof(struct conn), RX_BYTES, 0, NULL, WRITE_BYTES}, {0}};
-static const struct lws_protocols admin_protocols[] = {
-    {"admin", admin_callback, 0, RX_BYTES, 0, NULL, WRITE_BYTES}, {0}};
+static const struct lws_protocols protocols[] = {
+    {"vigie.v1", on_callback, sizeof(struct conn), RX_BYTES, 0, NULL, WRITE_BYTES}, {0}};
 
 /* No timer of the library for each connection: its list is walked from the head for every pong
  * (measured: 20 % of a core at 10,000). Heartbeats are core/session's. */
@@ -71,7 +80,7 @@ static bool make_door(struct server *server, struct err *err)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .vhost_name = "door",
-        .protocols = door_protocols,
+        .protocols = protocols,
         .retry_and_idle_policy = &no_validity_timers,
         .timeout_secs = (unsigned)(options->header_timeout_ms / 1000),
         .alpn = "http/1.1",
@@ -79,7 +88,8 @@ static bool make_door(struct server *server, struct err *err)
         .ssl_private_key_filepath = server->tls ? options->private_key : NULL,
         .ssl_cipher_list = TLS_CIPHERS_1_2,
         .tls1_3_plus_cipher_list = TLS_CIPHERS_1_3,
-        .options = LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .options = LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                   (server->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
     };
     server->door = lws_create_vhost(server->context, &info);
     return server->door || err_set(err, "libwebsockets cannot set up the public listener");
@@ -90,7 +100,7 @@ static bool make_admin(struct server *server, struct err *err)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .vhost_name = "admin",
-        .protocols = admin_protocols,
+        .protocols = protocols,
         .retry_and_idle_policy = &no_validity_timers,
         .alpn = "http/1.1",
     };
