@@ -25,6 +25,7 @@ DECLARE
     batch bigint;
     last_id bigint;
     n bigint;
+    quota bigint;
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'vigie.advance() works in READ COMMITTED only'
@@ -74,6 +75,14 @@ BEGIN
             tick.last_seq + n, tick.origin);
 
     IF n > 0 THEN
+        -- The quota moves on with what is sequenced; vigie.retain() alone would be too slow under
+        -- load. Whoever changes a setting just now holds the row: then the next turn does it.
+        quota := vigie.setting('outbox_quota_rows')::bigint;
+        PERFORM FROM vigie.gate g WHERE g.one AND g.outbox_limit < last_id + quota / 2
+            FOR UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            UPDATE vigie.gate g SET outbox_limit = last_id + quota WHERE g.one;
+        END IF;
         -- A position that a client has seen must survive a crash.
         IF current_setting('synchronous_commit') = 'off' THEN
             PERFORM set_config('synchronous_commit', 'local', true);

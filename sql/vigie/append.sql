@@ -16,7 +16,7 @@ DECLARE
     wrote bigint;
 BEGIN
     SELECT * INTO STRICT gate FROM vigie.gate g WHERE g.one;
-    IF nextval('vigie.outbox_id') > gate.outbox_limit THEN
+    IF pg_sequence_last_value('vigie.outbox_id') >= gate.outbox_limit THEN
         PERFORM vigie.note_loss(event, 'outbox_quota_rows reached', cardinality(items));
         RETURN;
     END IF;

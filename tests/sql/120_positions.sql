@@ -1,6 +1,6 @@
 -- From outbox to feed: each event once, in an order that respects what its writer could see.
 \ir helper/session.sql
-SELECT plan(35);
+SELECT plan(41);
 SELECT t.open('a'), t.open('b'), t.open('p'), t.open('q');
 
 -- What a pull returns after a position: seq:company.
@@ -122,4 +122,25 @@ SELECT t.emit(ARRAY['x', 'x', 'y']);
 SELECT is(t.pull(19), '20:x 21:x 22:y', 'three more');
 SELECT results_eq($$ SELECT seq, upto FROM vigie.replay('x', 0, 2) $$,
     $$ VALUES (1::bigint, 20::bigint), (20, 20) $$, 'upto is the last row''s when there may be more');
+
+-- A position that was handed out survives a crash, whatever the default of the database
+SELECT t.emit(ARRAY['sync']);
+BEGIN;
+SET LOCAL synchronous_commit = off;
+SELECT is((SELECT company FROM vigie.pull(22, 10)), 'sync', 'sequenced in a lazy session');
+SELECT is(current_setting('synchronous_commit'), 'local', 'commits to disk all the same');
+COMMIT;
+
+-- The quota moves with the sequencer, not with the clock
+UPDATE vigie.config SET value = '10' WHERE name = 'outbox_quota_rows';
+UPDATE vigie.gate SET outbox_limit = (SELECT last_value + 4 FROM vigie.outbox_id);
+SELECT t.emit(ARRAY['in']);
+SELECT is((SELECT company FROM vigie.pull(23, 10)), 'in', 'within the quota');
+SELECT is((SELECT outbox_limit FROM vigie.gate), (SELECT max(outbox_id) + 10 FROM vigie.feed),
+          'a bridge that keeps up keeps the door open');
+SET client_min_messages = error;
+SELECT t.emit(ARRAY['down']) FROM generate_series(1, 30);
+SELECT is((SELECT count(*) FROM vigie.pull(24, 100)), 10::bigint,
+          'without a bridge the door closes at the quota');
+SELECT is((SELECT count FROM vigie.lost), 20::bigint, 'and every event beyond is counted');
 SELECT * FROM finish();
