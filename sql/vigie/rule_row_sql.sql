@@ -7,7 +7,7 @@ AS $fn$
     SELECT format(E'rec := %s;\n', CASE op WHEN 'delete' THEN 'OLD' ELSE 'NEW' END)
         || CASE WHEN op = 'insert' AND vigie.rule_mentions(r, 'old') THEN E'        SELECT NEW.* INTO OLD WHERE false;\n'
                 WHEN op = 'delete' AND vigie.rule_mentions(r, 'new') THEN E'        SELECT OLD.* INTO NEW WHERE false;\n' ELSE '' END
-        || CASE WHEN r.early THEN format(E'        IF (%s) IS NOT TRUE THEN\n            RETURN NULL;\n        END IF;\n        ', condition)
+        || CASE WHEN r.early AND condition IS NOT NULL THEN format(E'        IF (%s) IS NOT TRUE THEN\n            RETURN NULL;\n        END IF;\n        ', condition)
                 ELSE '        ' END
         || format(vigie.rule_collect_sql(r, '(VALUES (true)) AS vigie_one', CASE WHEN NOT r.early THEN condition END), E'\n  INTO vigie_items')
       FROM (SELECT vigie.rule_condition(r) AS condition) AS c
