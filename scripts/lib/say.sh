@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Words on the terminal, for the scripts that source this.
+
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+else
+    bold='' plain=''
+fi
+
+heading()
+{
+    printf '\n%s== %s%s\n' "$bold" "$*" "$plain"
+}
+
+say()
+{
+    printf '%s\n' "$*"
+}
+
+die()
+{
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+# Runs a command that talks a lot: silent when it goes well, all of it when it does not.
+quietly() # log, command…
+{
+    local log=$1 status=0
+    shift
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if [ "$status" -ne 0 ]; then
+        cat "$log" >&2
+        printf '%s: failed (%s): %s\n' "$(basename "$0")" "$status" "$*" >&2
+    fi
+    return "$status"
+}
