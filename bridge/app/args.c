@@ -59,18 +59,19 @@ static const struct option token_options[] = {
 
 void args_usage(struct buf *out)
 {
-    buf_str(out, "usage: vigie --config FILE                  run in the foreground, log on stderr\n"
-                 "       vigie --check-config --config FILE   say everything that is wrong with it\n"
-                 "       vigie --print-config --config FILE   print what would be in effect\n"
-                 "       vigie --version | --help\n"
-                 "       vigie token --key-file FILE --iss ISS --aud AUD --company ID --user ID\n"
-                 "                   [--alg HS256] [--role ROLE] [--ttl SECONDS] [--kid KID]\n"
-                 "                                            print a token signed with a\n"
-                 "                                            development key\n"
-                 "\n"
-                 "Signals: HUP reads the configuration again; TERM drains, a second TERM or INT\n"
-                 "stops at once. Exit codes: 0 done, 1 failed, 64 usage, 66 no such file,\n"
-                 "71 system error, 77 not permitted, 78 configuration.\n");
+    buf_str(out,
+            "usage: vigie --config FILE                  run in the foreground, log on stderr\n"
+            "       vigie --check-config --config FILE   say everything that is wrong with it\n"
+            "       vigie --print-config --config FILE   print what would be in effect\n"
+            "       vigie --version | --help\n"
+            "       vigie token --key-file FILE --iss ISS --aud AUD --company ID --user ID\n"
+            "                   [--alg HS256] [--role ROLE] [--ttl SECONDS] [--kid KID]\n"
+            "                                            print a token signed with a\n"
+            "                                            development key\n"
+            "\n"
+            "Signals: HUP reads the configuration again; TERM drains, a second TERM or INT\n"
+            "stops at once. Exit codes: 0 done, 1 failed, 64 usage, 66 no such file,\n"
+            "71 system error, 77 not permitted, 78 configuration.\n");
 }
 
 /* Why getopt_long() said '?' or ':' about the argument it was just looking at. */
@@ -83,16 +84,17 @@ static bool explain(int code, const char *argument, struct err *err)
     return err_set(err, "unknown option %s (vigie --help lists them)", argument);
 }
 
-/* getopt_long() would take --conf for --config: scripts that rely on it break with the next option. */
+/* getopt_long() would take --conf for --config: scripts that rely on it break with the next option.
+ */
 static bool is_whole(const char *argument, const struct option *option)
 {
-    return strncmp(argument, "--", 2) == 0 &&
-           strcspn(argument + 2, "=") == strlen(option->name);
+    return strncmp(argument, "--", 2) == 0 && strcspn(argument + 2, "=") == strlen(option->name);
 }
 
-/* Collects the value of each option at the index of its `val`; an option without one gets its name. */
-static bool collect(int argc, char *const *argv, const struct option *options,
-                    const char **values, struct err *err)
+/* Collects the value of each option at the index of its `val`; an option without one gets its name.
+ */
+static bool collect(int argc, char *const *argv, const struct option *options, const char **values,
+                    struct err *err)
 {
     optind = 0; /* GNU: begin anew */
     opterr = 0;
@@ -178,8 +180,10 @@ static const struct {
     enum args_command command;
     bool needs_config;
 } commands[] = {
-    {MAIN_CHECK_CONFIG, ARGS_CHECK_CONFIG, true}, {MAIN_PRINT_CONFIG, ARGS_PRINT_CONFIG, true},
-    {MAIN_PRINT_OPTIONS, ARGS_PRINT_OPTIONS, false}, {MAIN_VERSION, ARGS_VERSION, false},
+    {MAIN_CHECK_CONFIG, ARGS_CHECK_CONFIG, true},
+    {MAIN_PRINT_CONFIG, ARGS_PRINT_CONFIG, true},
+    {MAIN_PRINT_OPTIONS, ARGS_PRINT_OPTIONS, false},
+    {MAIN_VERSION, ARGS_VERSION, false},
     {MAIN_HELP, ARGS_HELP, false},
 };
 
@@ -203,7 +207,8 @@ static bool parse_main(int argc, char *const *argv, struct args *args, struct er
     }
     const char *config = values[MAIN_CONFIG];
     if (needs_config && (!config || *config == '\0'))
-        return err_set(err, "%s%s needs --config FILE", chosen ? "--" : "", chosen ? chosen : "vigie");
+        return err_set(err, "%s%s needs --config FILE", chosen ? "--" : "",
+                       chosen ? chosen : "vigie");
     *args = (struct args){.command = command, .config = config};
     return true;
 }

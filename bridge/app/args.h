@@ -35,8 +35,8 @@ struct args {
     struct args_token token; /* filled for ARGS_TOKEN */
 };
 
-/* False with one line in `err` for anything that is not in args_usage(): exit 64 (EX_USAGE). Untouched
- * on failure. Option names are never abbreviated, and none may come twice. */
+/* False with one line in `err` for anything that is not in args_usage(): exit 64 (EX_USAGE).
+ * Untouched on failure. Option names are never abbreviated, and none may come twice. */
 MUST_USE bool args_parse(int argc, char *const *argv, struct args *args, struct err *err);
 
 /* The text of --help. */

@@ -15,7 +15,8 @@
 static char *directory_of(const char *file)
 {
     const char *slash = strrchr(file, '/');
-    char *name = slash ? mem_dup(file, slash == file ? 1 : (size_t)(slash - file)) : mem_strdup(".");
+    char *name =
+        slash ? mem_dup(file, slash == file ? 1 : (size_t)(slash - file)) : mem_strdup(".");
     char *whole = realpath(name, NULL);
     if (!whole)
         return name;
@@ -99,8 +100,7 @@ static int open_file(const char *path, struct conf_complaints *complaints, int *
     else if (!S_ISREG(info.st_mode))
         conf_complain(complaints, 1, "expected a regular file");
     else if (info.st_mode & S_IWOTH)
-        conf_complain(complaints, 1,
-                      "expected a file that not every user may write (chmod o-w)");
+        conf_complain(complaints, 1, "expected a file that not every user may write (chmod o-w)");
     else
         return fd;
     close(fd);

@@ -1,8 +1,8 @@
 /* conf.h - the configuration: one immutable struct, made whole or not at all.
  *
- * Precedence: built-in default < file < environment (VIGIE_<SECTION>_<KEY>). Every option of the file
- * is a row of one table (conf_table.c), which also drives --print-config, the environment, the check
- * of a reload and docs/configuration.md.
+ * Precedence: built-in default < file < environment (VIGIE_<SECTION>_<KEY>). Every option of the
+ * file is a row of one table (conf_table.c), which also drives --print-config, the environment, the
+ * check of a reload and docs/configuration.md.
  *
  * No secret is ever in here: keys and passwords stay in files that this names. */
 #ifndef VIGIE_APP_CONF_H
@@ -134,8 +134,8 @@ struct conf {
  * NULL when anything is wrong: every complaint is in `errors`, a line each, as FILE:LINE: what was
  * expected, or VIGIE_NAME: what was expected; and `*exit_code` is 66 (no such file), 77 (may not be
  * read) or 78. */
-struct conf *conf_load(const char *path, char *const *environ, struct buf *errors, int *exit_code)
-    MUST_USE;
+struct conf *conf_load(const char *path, char *const *environ, struct buf *errors,
+                       int *exit_code) MUST_USE;
 
 /* The same from memory: `name` stands in the complaints and its directory is where relative paths
  * begin. The text is not kept. */
@@ -146,19 +146,19 @@ struct conf *conf_parse(const char *name, const char *text, size_t len, char *co
 void conf_free(struct conf *conf);
 
 /* Whether the files and folders that the configuration names can be opened and are what they should
- * be: certificate and private key (with tls on), key and JWKS files, the demo's folder. Complaints as
- * conf_load() makes them. What is inside is for their readers to judge. */
+ * be: certificate and private key (with tls on), key and JWKS files, the demo's folder. Complaints
+ * as conf_load() makes them. What is inside is for their readers to judge. */
 bool conf_check_files(const struct conf *conf, struct buf *errors);
 
-/* The effective configuration as YAML that conf_load() takes, a comment at each value saying where it
- * came from: default, FILE:LINE or environment. */
+/* The effective configuration as YAML that conf_load() takes, a comment at each value saying where
+ * it came from: default, FILE:LINE or environment. */
 void conf_print(const struct conf *conf, struct buf *out);
 
 /* The option reference of docs/configuration.md (Markdown), from the table. */
 void conf_print_reference(struct buf *out);
 
-/* The keys that differ and that only a restart brings in, one a line ("listen.port\n"); true when there
- * is none, and `now` can take the place of `old` as a whole. */
+/* The keys that differ and that only a restart brings in, one a line ("listen.port\n"); true when
+ * there is none, and `now` can take the place of `old` as a whole. */
 bool conf_reload_check(const struct conf *old, const struct conf *now, struct buf *needs_restart);
 
 #endif

@@ -1,4 +1,5 @@
-/* What no single option can tell: whether they fit together, this machine, and the files they name. */
+/* What no single option can tell: whether they fit together, this machine, and the files they name.
+ */
 #include "app/conf_private.h"
 #include "app/conf_url.h"
 
@@ -82,7 +83,8 @@ static void check_listen(struct checker *checker)
 static void check_database(struct checker *checker)
 {
     const struct conf *conf = checker->conf;
-    if (sound(checker, "database", "reconnect_min") && sound(checker, "database", "reconnect_max") &&
+    if (sound(checker, "database", "reconnect_min") &&
+        sound(checker, "database", "reconnect_max") &&
         conf->database.reconnect_min_ms > conf->database.reconnect_max_ms)
         COMPLAIN(checker, "database", "reconnect_max", "expected at least reconnect_min");
     if (sound(checker, "database", "busy_poll") && sound(checker, "database", "safety_poll") &&
@@ -102,8 +104,9 @@ static void check_url(struct checker *checker)
     case CONF_URL_OK:
         return;
     case CONF_URL_MALFORMED:
-        COMPLAIN(checker, "database", "url",
-                 "expected postgresql://USER@HOST/DATABASE?KEY=VALUE, with %%XX for what is special");
+        COMPLAIN(
+            checker, "database", "url",
+            "expected postgresql://USER@HOST/DATABASE?KEY=VALUE, with %%XX for what is special");
         return;
     case CONF_URL_SECRET:
         COMPLAIN(checker, "database", "url",
@@ -277,10 +280,9 @@ static void check_file(struct conf_complaints *complaints, const struct named_fi
     bool folder = strcmp(named->section, "demo") == 0;
     const char *why = *named->file ? fault(named->file, folder) : NULL;
     if (why)
-        conf_complain_option(complaints, named->origins,
-                             conf_option_index(named->section, named->key), named->path,
-                             "expected a readable %s %s: %s", folder ? "folder" : "file",
-                             named->file, why);
+        conf_complain_option(
+            complaints, named->origins, conf_option_index(named->section, named->key), named->path,
+            "expected a readable %s %s: %s", folder ? "folder" : "file", named->file, why);
 }
 
 bool conf_check_files(const struct conf *conf, struct buf *errors)

@@ -55,8 +55,7 @@ static void check_name(struct conf *conf, const char *name, struct conf_complain
                   *guess.word ? "?" : "");
 }
 
-void conf_check_environ(struct conf *conf, char *const *environ,
-                        struct conf_complaints *complaints)
+void conf_check_environ(struct conf *conf, char *const *environ, struct conf_complaints *complaints)
 {
     for (; environ && *environ; environ++) {
         size_t len = strcspn(*environ, "=");

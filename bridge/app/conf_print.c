@@ -56,7 +56,8 @@ static void print_channels(const struct conf *conf, struct buf *out)
     for (size_t i = 0; i < conf->channel_count; i++) {
         const struct conf_channel *channel = &conf->channels[i];
         buf_str(out, "  ");
-        buf_json(out, channel->key, strlen(channel->key)); /* null and on are names of tables, too */
+        buf_json(out, channel->key,
+                 strlen(channel->key)); /* null and on are names of tables, too */
         buf_str(out, ": {rooms: [");
         for (size_t j = 0; j < channel->room_count; j++) {
             buf_str(out, j ? ", " : "");
@@ -95,7 +96,8 @@ void conf_print(const struct conf *conf, struct buf *out)
 
 /* ---- reload ---- */
 
-static bool same_option(const struct conf_option *option, const struct conf *a, const struct conf *b)
+static bool same_option(const struct conf_option *option, const struct conf *a,
+                        const struct conf *b)
 {
     struct buf one;
     struct buf other;
@@ -109,25 +111,21 @@ static bool same_option(const struct conf_option *option, const struct conf *a, 
     return same;
 }
 
-static bool same_rooms(const struct conf_channel *a, const struct conf_channel *b)
+static bool has_channel(const struct conf *conf, const char *key)
 {
-    if (a->room_count != b->room_count)
-        return false;
-    for (size_t i = 0; i < a->room_count; i++)
-        if (a->rooms[i].form != b->rooms[i].form || strcmp(a->rooms[i].text, b->rooms[i].text) != 0)
-            return false;
-    return true;
+    for (size_t i = 0; i < conf->channel_count; i++)
+        if (strcmp(conf->channels[i].key, key) == 0)
+            return true;
+    return false;
 }
 
+/* Whether the same tables are LISTENed to; their rooms may differ. */
 static bool same_channels(const struct conf *a, const struct conf *b)
 {
-    if (a->channel_count != b->channel_count)
-        return false;
-    for (size_t i = 0; i < a->channel_count; i++)
-        if (strcmp(a->channels[i].key, b->channels[i].key) != 0 ||
-            !same_rooms(&a->channels[i], &b->channels[i]))
-            return false;
-    return true;
+    bool same = a->channel_count == b->channel_count;
+    for (size_t i = 0; same && i < a->channel_count; i++)
+        same = has_channel(b, a->channels[i].key);
+    return same;
 }
 
 bool conf_reload_check(const struct conf *old, const struct conf *now, struct buf *needs_restart)
@@ -167,7 +165,8 @@ static void reference_option(const struct conf_option *option, struct buf *out)
 {
     buf_str(out, "\n### ");
     conf_option_path(option, out);
-    buf_str(out, "\n\n| type | default | range | reloadable | environment |\n|---|---|---|---|---|\n");
+    buf_str(out,
+            "\n\n| type | default | range | reloadable | environment |\n|---|---|---|---|---|\n");
     buf_fmt(out, "| %s | ", conf_type_name(option->type));
     reference_default(option, out);
     buf_str(out, " | ");
@@ -184,7 +183,8 @@ static void reference_option(const struct conf_option *option, struct buf *out)
 void conf_print_reference(struct buf *out)
 {
     for (size_t i = 0; i < conf_section_count; i++) {
-        buf_fmt(out, "%s## %s\n\n%s\n", i ? "\n" : "", conf_sections[i].path, conf_sections[i].help);
+        buf_fmt(out, "%s## %s\n\n%s\n", i ? "\n" : "", conf_sections[i].path,
+                conf_sections[i].help);
         for (size_t j = 0; j < conf_option_count; j++)
             if (strcmp(conf_options[j].section, conf_sections[i].name) == 0)
                 reference_option(&conf_options[j], out);

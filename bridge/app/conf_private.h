@@ -37,8 +37,9 @@ void conf_read(struct conf *conf, const struct conf_node *root, char *const *env
 /* The index in conf_options[]; the option exists. */
 size_t conf_option_index(const char *section, const char *key);
 
-/* Complains about an option where its value stands: FILE:LINE or the environment's name. `origins` are
- * the configuration's or an issuer's; `path` is that of the section ("listen", "issuers[0]"). */
+/* Complains about an option where its value stands: FILE:LINE or the environment's name. `origins`
+ * are the configuration's or an issuer's; `path` is that of the section ("listen", "issuers[0]").
+ */
 void conf_complain_option(struct conf_complaints *complaints, const struct conf_origin *origins,
                           size_t index, const char *path, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

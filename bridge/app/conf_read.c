@@ -31,7 +31,7 @@ void *conf_own(struct conf *conf, void *memory)
     struct conf_private *private = conf->private;
     size_t count = private->owned_count;
     if ((count & (count - 1)) == 0) /* full, at each power of two */
-        private->owned = mem_resize(private->owned, count ? count * 2 : 1, sizeof *private->owned);
+    private->owned = mem_resize(private->owned, count ? count * 2 : 1, sizeof *private->owned);
     private->owned[private->owned_count++] = memory;
     return memory;
 }
@@ -39,8 +39,7 @@ void *conf_own(struct conf *conf, void *memory)
 size_t conf_option_index(const char *section, const char *key)
 {
     for (size_t i = 0; i < conf_option_count; i++)
-        if (strcmp(conf_options[i].section, section) == 0 &&
-            strcmp(conf_options[i].key, key) == 0)
+        if (strcmp(conf_options[i].section, section) == 0 && strcmp(conf_options[i].key, key) == 0)
             return i;
     abort(); /* a name in our own source that is not in our own table */
 }
@@ -83,8 +82,8 @@ static void complain_value(struct reader *reader, const struct scope *scope, siz
     conf_expected(option, &expected);
     scope->origins[index].broken = true;
     if (!found || option->type == CONF_URL) /* it may hold a secret */
-        conf_complain_option(reader->complaints, scope->origins, index, scope->path,
-                             "expected %s", expected.bytes);
+        conf_complain_option(reader->complaints, scope->origins, index, scope->path, "expected %s",
+                             expected.bytes);
     else
         conf_complain_option(reader->complaints, scope->origins, index, scope->path,
                              "expected %s, found \"%.*s\"", expected.bytes, shown(found), found);
@@ -208,36 +207,48 @@ static void read_list_node(struct reader *reader, const struct scope *scope, siz
     const char **texts = mem_new((node->child_count + 1) * sizeof *texts);
     unsigned *lines = mem_new((node->child_count + 1) * sizeof *lines);
     size_t count = 0;
+    bool broken = false;
     for (const struct conf_node *entry = node->children; entry; entry = entry->next) {
+        broken = broken || entry->broken;
         lines[count] = entry->line;
         texts[count++] = entry->kind == CONF_SCALAR && !is_null(entry) ? entry->text : NULL;
     }
-    read_entries(reader, scope, index, texts, lines, count);
+    scope->origins[index].broken = broken;
+    if (!broken)
+        read_entries(reader, scope, index, texts, lines, count);
     free(texts);
     free(lines);
+}
+
+/* That it is not even of the right kind. */
+static void complain_kind(struct reader *reader, const struct scope *scope, size_t index,
+                          const struct conf_node *node)
+{
+    const char *found = node->kind != CONF_SCALAR ? conf_kind_name(node->kind)
+                        : is_null(node)           ? "nothing"
+                                                  : "a text in quotes";
+    struct buf expected;
+    buf_init(&expected, 1024);
+    conf_expected(&conf_options[index], &expected);
+    scope->origins[index].broken = true;
+    conf_complain_option(reader->complaints, scope->origins, index, scope->path,
+                         "expected %s, found %s", expected.bytes, found);
+    buf_free(&expected);
 }
 
 static void read_single_node(struct reader *reader, const struct scope *scope, size_t index,
                              const struct conf_node *node)
 {
     const struct conf_option *option = &conf_options[index];
-    if (node->kind != CONF_SCALAR || is_null(node) ||
-        (node->quoted && !is_text(option->type))) {
-        const char *found = node->kind != CONF_SCALAR ? conf_kind_name(node->kind)
-                            : node->quoted            ? "a text in quotes"
-                                                      : "nothing";
-        struct buf expected;
-        buf_init(&expected, 1024);
-        conf_expected(option, &expected);
+    bool quoted = node->quoted && !is_text(option->type);
+    if (node->broken)
         scope->origins[index].broken = true;
-        conf_complain_option(reader->complaints, scope->origins, index, scope->path,
-                             "expected %s, found %s", expected.bytes, found);
-        buf_free(&expected);
-    } else if (!conf_text_ok(option, node->text)) {
+    else if (node->kind != CONF_SCALAR || is_null(node) || quoted)
+        complain_kind(reader, scope, index, node);
+    else if (!conf_text_ok(option, node->text))
         complain_value(reader, scope, index, node->text);
-    } else {
+    else
         fill(reader->conf, option, node->text, scope->base + option->offset);
-    }
 }
 
 /* ---- the environment ---- */

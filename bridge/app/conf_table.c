@@ -34,7 +34,9 @@ const struct conf_section conf_sections[] = {
     {"database", "database", CONF_BASE_CONF, "Where the events come from."},
     {"channels", "channels.NAME", CONF_BASE_CHANNEL,
      "The tables listened to, at least one. `NAME` is the table's name in lower case: "
-     "`devis` is PostgreSQL's channel `vigie_devis`. It matches `^[a-z_][a-z0-9_]{0,56}$`."},
+     "`devis` is PostgreSQL's channel `vigie_devis`. It matches `^[a-z_][a-z0-9_]{0,56}$`. One "
+     "more or "
+     "one less needs a restart; the rooms of one do not."},
     {"issuers", "issuers[]", CONF_BASE_ISSUER,
      "Who may sign tokens, at least one. A token is judged by the issuer that its `iss` names."},
     {"claims", "issuers[].claims", CONF_BASE_ISSUER, "Which claims say who is speaking."},
@@ -54,7 +56,8 @@ const struct conf_option conf_options[] = {
     {"listen", "port", CONF_INT, "8443", 0, PORT_MAX, NULL, false, AT(listen.port),
      "The TCP port. 0 takes any free one and logs it (`event=listening port=…`)."},
     {"listen", "tls", CONF_BOOL, "on", 0, 0, NULL, false, AT(listen.tls),
-     "TLS 1.2 or 1.3. Off is refused unless the address is a loopback one or `behind_proxy` is yes."},
+     "TLS 1.2 or 1.3. Off is refused unless the address is a loopback one or `behind_proxy` is "
+     "yes."},
     {"listen", "certificate", CONF_PATH, "cert.pem", 0, PATH_BYTES_MAX, NULL, true,
      AT(listen.certificate), "The certificate chain, PEM, server first. Unused with tls off."},
     {"listen", "private_key", CONF_PATH, "key.pem", 0, PATH_BYTES_MAX, NULL, true,
@@ -64,7 +67,8 @@ const struct conf_option conf_options[] = {
     {"listen", "origins", CONF_ORIGINS, "", 0, 256, NULL, true, AT(listen.origins),
      "The pages that may connect, exactly as a browser sends `Origin`: scheme, host in lower case, "
      "port unless it is the scheme's own, no slash at the end. A browser on another page gets 403. "
-     "Pages that the bridge itself serves must be listed too. What sends no `Origin` is no browser, "
+     "Pages that the bridge itself serves must be listed too. What sends no `Origin` is no "
+     "browser, "
      "and is let through to present its token."},
     {"listen", "hosts", CONF_HOSTS, "", 0, 256, NULL, true, AT(listen.hosts),
      "The `Host` headers answered, in lower case, with the port when it is not the default one. "
@@ -82,7 +86,8 @@ const struct conf_option conf_options[] = {
 
     {"database", "url", CONF_URL, NULL, 1, URL_BYTES_MAX, NULL, false, AT(database.url),
      "A `postgresql://` URL as libpq takes it. A password in it is refused: name a file with "
-     "`passfile=`, or use peer or certificate authentication. A host that is not this machine needs "
+     "`passfile=`, or use peer or certificate authentication. A host that is not this machine "
+     "needs "
      "`sslmode=verify-full` (or `verify-ca`)."},
     {"database", "insecure", CONF_BOOL, "no", 0, 0, NULL, false, AT(database.insecure),
      "Take a database on another machine without TLS that is made sure of."},
@@ -91,7 +96,8 @@ const struct conf_option conf_options[] = {
     {"database", "reconnect_max", CONF_DURATION, "30s", 10 * MS, HOUR, NULL, false,
      AT(database.reconnect_max_ms), "The longest pause; in between it doubles, with jitter."},
     {"database", "safety_poll", CONF_DURATION, "500ms", 10 * MS, MINUTE, NULL, false,
-     AT(database.safety_poll_ms), "How often to look without a bell: bounds what a lost bell costs."},
+     AT(database.safety_poll_ms),
+     "How often to look without a bell: bounds what a lost bell costs."},
     {"database", "busy_poll", CONF_DURATION, "4ms", 1 * MS, SECOND, NULL, false,
      AT(database.busy_poll_ms), "How often to look while events keep coming."},
     {"database", "batch", CONF_INT, "500", 1, 10000, NULL, false, AT(database.batch_rows),
@@ -99,10 +105,10 @@ const struct conf_option conf_options[] = {
     {"database", "statement_timeout", CONF_DURATION, "5s", 100 * MS, MINUTE, NULL, false,
      AT(database.statement_timeout_ms), "The longest a query of the bridge may take."},
 
-    {"channels", "rooms", CONF_ROOMS, "*", 1, 64, NULL, false,
-     offsetof(struct conf_channel, rooms),
+    {"channels", "rooms", CONF_ROOMS, "*", 1, 64, NULL, true, offsetof(struct conf_channel, rooms),
      "The rooms an event of this table goes to. `*`: those of the rule. `company:*`: those of the "
-     "rule whose kind is `company`. `wall:{company}`: this room in addition, with the event's company "
+     "rule whose kind is `company`. `wall:{company}`: this room in addition, with the event's "
+     "company "
      "for `{company}`. `wall:all`: this room in addition. Never a room of another company."},
 
     {"issuers", "name", CONF_TEXT, NULL, 1, 63, NULL, true, ISSUER_AT(name),
@@ -115,7 +121,8 @@ const struct conf_option conf_options[] = {
      "The only algorithm taken with `key_file`, which needs one, and with keys of `jwks_file` that "
      "name none. HS algorithms need a `key_file`."},
     {"issuers", "key_file", CONF_PATH, "", 0, PATH_BYTES_MAX, NULL, true, ISSUER_AT(key_file),
-     "RS and ES: the public key, PEM. HS: the secret's bytes, or `base64:` and the secret, at least "
+     "RS and ES: the public key, PEM. HS: the secret's bytes, or `base64:` and the secret, at "
+     "least "
      "as long as the hash. Either this or `jwks_file`."},
     {"issuers", "jwks_file", CONF_PATH, "", 0, PATH_BYTES_MAX, NULL, true, ISSUER_AT(jwks_file),
      "The public keys as a JSON Web Key Set, at most 64 KiB and 32 keys."},
@@ -146,7 +153,8 @@ const struct conf_option conf_options[] = {
     {"limits", "sessions_per_user", CONF_INT, "20", 1, 1000000, NULL, true,
      AT(limits.sessions_per_user), "Connections of one user of one issuer."},
     {"limits", "sessions_per_company", CONF_INT, "2000", 1, 1000000, NULL, true,
-     AT(limits.sessions_per_company), "Connections of one company: one must not starve the others."},
+     AT(limits.sessions_per_company),
+     "Connections of one company: one must not starve the others."},
     {"limits", "unauthenticated", CONF_INT, "1000", 1, 1000000, NULL, true,
      AT(limits.unauthenticated), "Connections that have not said who they are yet."},
     {"limits", "auth_timeout", CONF_DURATION, "5s", 100 * MS, 5 * MINUTE, NULL, true,

@@ -1,12 +1,13 @@
 /* conf_table.h - every option as a row, and what its type takes.
  *
- * Nothing else in the program knows an option's name, default or range: the reading, the environment,
+ * Nothing else in the program knows an option's name, default or range: the reading, the
+ * environment,
  * --print-config, the reload and the documentation walk over these rows. */
 #ifndef VIGIE_APP_CONF_TABLE_H
 #define VIGIE_APP_CONF_TABLE_H
 
-#include "base/buf.h"
 #include "app/conf.h"
+#include "base/buf.h"
 
 /* What the text means, and what kind of field it fills. */
 enum conf_type {

@@ -43,7 +43,8 @@ void conf_complain(struct conf_complaints *complaints, unsigned line, const char
     buf_free(&where);
 }
 
-void conf_complain_at(struct conf_complaints *complaints, const char *where, const char *format, ...)
+void conf_complain_at(struct conf_complaints *complaints, const char *where, const char *format,
+                      ...)
 {
     va_list args;
     va_start(args, format);
@@ -154,12 +155,14 @@ static bool has_control(const char *text, size_t len)
     return false;
 }
 
-static char *scalar_text(struct tree_parser *parser, const yaml_event_t *event)
+/* The text of a scalar, owned; empty with `*broken` set when it is none that we take. */
+static char *scalar_text(struct tree_parser *parser, const yaml_event_t *event, bool *broken)
 {
     const char *text = (const char *)event->data.scalar.value;
     size_t len = event->data.scalar.length;
     if (!has_control(text, len))
         return mem_dup(text, len);
+    *broken = true;
     conf_complain(parser->complaints, line_of(event->start_mark),
                   "expected text on one line without control characters");
     return mem_dup("", 0);
@@ -169,7 +172,7 @@ static void read_scalar(struct tree_parser *parser, const yaml_event_t *event,
                         struct conf_node *node)
 {
     node->kind = CONF_SCALAR;
-    node->text = scalar_text(parser, event);
+    node->text = scalar_text(parser, event, &node->broken);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     check_plain(parser, node->line, event->data.scalar.anchor, event->data.scalar.tag);
 }
@@ -185,7 +188,8 @@ static bool read_key(struct tree_parser *parser, const yaml_event_t *event, stru
         return false;
     }
     check_plain(parser, node->key_line, event->data.scalar.anchor, event->data.scalar.tag);
-    node->key = scalar_text(parser, event);
+    bool broken = false; /* said so, and no key of ours is empty */
+    node->key = scalar_text(parser, event, &broken);
     return true;
 }
 

@@ -74,8 +74,9 @@ static void replace(char **field, char *value)
 /* Takes `value`. */
 static void take_parameter(struct url *url, const char *key, char *value)
 {
-    static const char *const secrets[] = {"password", "sslpassword", "oauth_client_secret",
-                                          "scram_client_key", "scram_server_key", NULL};
+    static const char *const secrets[] = {
+        "password",         "sslpassword",      "oauth_client_secret",
+        "scram_client_key", "scram_server_key", NULL};
     if (strcmp(key, "host") == 0) {
         replace(&url->host, value);
         return;
@@ -241,8 +242,7 @@ enum conf_url_verdict conf_url_judge(const char *text, char *const *environ)
     struct url url = {NULL};
     bool ok = url_read(&url, text);
     /* a password is worth its own words, however broken the rest is */
-    enum conf_url_verdict verdict =
-        ok || url.secret ? judge(&url, environ) : CONF_URL_MALFORMED;
+    enum conf_url_verdict verdict = ok || url.secret ? judge(&url, environ) : CONF_URL_MALFORMED;
     free(url.host);
     free(url.hostaddr);
     free(url.sslmode);

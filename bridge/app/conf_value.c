@@ -221,13 +221,20 @@ bool conf_type_is_list(enum conf_type type)
 const char *conf_type_name(enum conf_type type)
 {
     static const char *const names[] = {
-        [CONF_BOOL] = "yes or no",          [CONF_INT] = "whole number",
-        [CONF_DURATION] = "duration",       [CONF_SECONDS] = "duration of whole seconds",
-        [CONF_SIZE] = "size",               [CONF_WORD] = "word",
-        [CONF_ALGORITHM] = "word",          [CONF_TEXT] = "text",
-        [CONF_PATH] = "path",               [CONF_ADDRESS] = "numeric address",
-        [CONF_URL] = "URL",                 [CONF_ORIGINS] = "list of origins",
-        [CONF_HOSTS] = "list of hosts",     [CONF_COMPANIES] = "list of companies",
+        [CONF_BOOL] = "yes or no",
+        [CONF_INT] = "whole number",
+        [CONF_DURATION] = "duration",
+        [CONF_SECONDS] = "duration of whole seconds",
+        [CONF_SIZE] = "size",
+        [CONF_WORD] = "word",
+        [CONF_ALGORITHM] = "word",
+        [CONF_TEXT] = "text",
+        [CONF_PATH] = "path",
+        [CONF_ADDRESS] = "numeric address",
+        [CONF_URL] = "URL",
+        [CONF_ORIGINS] = "list of origins",
+        [CONF_HOSTS] = "list of hosts",
+        [CONF_COMPANIES] = "list of companies",
         [CONF_ROOMS] = "list of rooms",
     };
     return names[type];
