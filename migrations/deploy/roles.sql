@@ -9,8 +9,9 @@ BEGIN;
 
 DO $$
 DECLARE
-    deployer_is_super boolean := (SELECT rolsuper FROM pg_catalog.pg_roles
-                                   WHERE rolname = current_user);
+    -- Since 16 whoever makes a role administers it, but becomes it only by a grant of its own.
+    becoming text := CASE WHEN current_setting('server_version_num')::int >= 160000
+                          THEN 'SET' ELSE 'MEMBER' END;
     bad text;
 BEGIN
     IF to_regrole('vigie_owner') IS NULL THEN
@@ -51,10 +52,7 @@ BEGIN
     END IF;
 
     -- The deployer acts as the owner from here on (SET ROLE).
-    IF NOT deployer_is_super
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
-                        WHERE m.roleid = 'vigie_owner'::regrole
-                          AND m.member = current_user::regrole) THEN
+    IF NOT pg_has_role(current_user, 'vigie_owner', becoming) THEN
         BEGIN
             EXECUTE format('GRANT vigie_owner TO %I', current_user);
         EXCEPTION WHEN insufficient_privilege THEN

@@ -19,8 +19,10 @@ BEGIN
     ASSERT NOT pg_has_role('vigie_bridge', 'vigie_owner', 'MEMBER'),
         'role vigie_bridge is a member of vigie_owner and could read everything';
 
-    ASSERT pg_has_role(current_user, 'vigie_owner', 'MEMBER'),
-        format('role %s is not a member of vigie_owner', current_user);
+    ASSERT pg_has_role(current_user, 'vigie_owner',
+                       CASE WHEN current_setting('server_version_num')::int >= 160000
+                            THEN 'SET' ELSE 'MEMBER' END),
+        format('role %s may not become vigie_owner', current_user);
 END $$;
 
 ROLLBACK;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Deploy, revert, deploy again; with roles that are there already; without sqitch.
 . "$(dirname "$0")/helper/tap.sh"
-plan 15
+plan 17
 here=$VIGIE_WORK/migrate
 mkdir -p "$here"
 cd "$VIGIE_ROOT/migrations"
@@ -61,7 +61,12 @@ fresh only
 is "$(sqitch_on only deploy --to-change log) $(sqitch_on only revert -y)" 'ok ok' \
     'deploy and revert in a cluster of its own, by a role that is no superuser'
 is "$(ask "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'vigie%'" -d postgres)" 0 'leave no role'
-ask 'CREATE ROLE vigie_owner NOLOGIN CREATEROLE' -d postgres
+ask 'CREATE ROLE vigie_owner NOLOGIN; CREATE ROLE vigie_bridge LOGIN; CREATE ROLE guest LOGIN' -d postgres
+is "$(psql -XqAt -U guest -d only -f deploy/roles.sql 2>&1 | grep -c 'may not make itself one')" 1 \
+    'who may not become vigie_owner is told whom to ask'
+ask 'ALTER ROLE vigie_owner LOGIN' -d postgres
+is "$(by_psql only deploy/roles.sql | grep -c 'vigie_owner can log in')" 1 'a vigie_owner that logs in is refused'
+ask 'ALTER ROLE vigie_owner NOLOGIN CREATEROLE' -d postgres
 is "$(by_psql only deploy/roles.sql | grep -c 'more rights than Vigie wants')" 1 \
     'a vigie_owner with too many rights is refused'
 finish
