@@ -38,9 +38,19 @@ static bool is_bare(const char *text, size_t len)
     return len > 0;
 }
 
-static void put_text(struct buf *line, const char *text)
+/* At most LOG_VALUE_MAX bytes, and no part of a character: the line stays valid UTF-8. */
+static size_t cut(const char *text)
 {
     size_t len = strnlen(text, LOG_VALUE_MAX);
+    if (len == LOG_VALUE_MAX)
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+            len--;
+    return len;
+}
+
+static void put_text(struct buf *line, const char *text)
+{
+    size_t len = cut(text);
     if (sink.format == LOG_LOGFMT && is_bare(text, len))
         buf_add(line, text, len);
     else
