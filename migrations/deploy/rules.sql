@@ -185,7 +185,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_store.sql
 \ir ../../sql/vigie/rule_sync_grants.sql
 \ir ../../sql/vigie/rule_tree.sql
-\ir ../../sql/vigie/rule_trigger_comment.sql
+\ir ../../sql/vigie/rule_trigger_argument.sql
 \ir ../../sql/vigie/rule_trigger_is_right.sql
 \ir ../../sql/vigie/rule_trigger_name.sql
 \ir ../../sql/vigie/rule_trigger_sql.sql

@@ -113,7 +113,7 @@ DROP FUNCTION vigie.rule_state(vigie.rule, text);
 DROP FUNCTION vigie.rule_store(vigie.rule);
 DROP FUNCTION vigie.rule_sync_grants(regclass);
 DROP FUNCTION vigie.rule_tree(regclass);
-DROP FUNCTION vigie.rule_trigger_comment(vigie.rule, text);
+DROP FUNCTION vigie.rule_trigger_argument(vigie.rule);
 DROP FUNCTION vigie.rule_trigger_is_right(vigie.rule, text);
 DROP FUNCTION vigie.rule_trigger_name(text, text);
 DROP FUNCTION vigie.rule_trigger_sql(vigie.rule, text);

@@ -16,7 +16,6 @@ BEGIN
         EXECUTE format('DROP TRIGGER %I ON %s', name, r.source);
     END IF;
     EXECUTE vigie.rule_trigger_sql(r, op);
-    EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', name, r.source, vigie.rule_trigger_comment(r, op));
     RETURN CASE WHEN present THEN 'trigger replaced' ELSE 'trigger created' END;
 END
 $fn$;

@@ -8,7 +8,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-    items text[] := '{}';
+    items text[] := ARRAY[]::text[];
     item text := '';
     top text := '';
     inside text := '';

@@ -5,10 +5,12 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
-    RETURN QUERY EXECUTE format(
-        E'SELECT %s, s.company, s.rooms, s.payload, octet_length(s.payload::text)\n  FROM (%s) AS s',
-        's.matches', replace(vigie.rule_query(r, vigie.rule_sample(r, max_rows), NULL),
-                             E' AS company,\n', format(E' AS company, coalesce((%s), false) AS matches,\n', coalesce(r.condition, 'true'))));
+    FOR matches, company, rooms, payload, bytes IN EXECUTE format(
+        E'SELECT s.matches, s.company, s.rooms, s.payload, octet_length(s.payload::text)\n  FROM (%s) AS s',
+        replace(vigie.rule_query(r, vigie.rule_sample(r, max_rows), NULL),
+                             E' AS company,\n', format(E' AS company, coalesce((%s), false) AS matches,\n', coalesce(r.condition, 'true')))) LOOP
+        RETURN NEXT;
+    END LOOP;
 END
 $fn$;
 

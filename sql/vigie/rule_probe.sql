@@ -14,13 +14,15 @@ DECLARE
     hint text;
 BEGIN
     EXECUTE format('DROP VIEW IF EXISTS pg_temp.%I', view_name);
-    EXECUTE format('CREATE TEMP VIEW %I AS %s', view_name, query);
+    BEGIN
+        EXECUTE format('CREATE TEMP VIEW %I AS %s', view_name, query);
+    EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR wrong_object_type OR invalid_schema_name OR feature_not_supported THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        PERFORM vigie.rule_refuse(state, format('rule %s: %s is not valid: %s', event, part, message),
+            coalesce(nullif(hint, ''), 'Names: new, old, rec and the aliases of the lookups; quote camelCase columns; qualify everything outside pg_catalog.'),
+            detail);
+    END;
     RETURN format('pg_temp.%I', view_name)::regclass;
-EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR wrong_object_type OR invalid_schema_name OR feature_not_supported THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM vigie.rule_refuse(state, format('rule %s: %s is not valid: %s', event, part, message),
-        coalesce(nullif(hint, ''), 'Names: new, old, rec and the aliases of the lookups; quote camelCase columns; qualify everything outside pg_catalog.'),
-        detail);
 END
 $fn$;
 

@@ -5,7 +5,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
     part text[];
-    parts text[] := '{}';
+    parts text[] := ARRAY[]::text[];
 BEGIN
     IF template !~ '^[a-z][a-z0-9_-]*(:([A-Za-z0-9_-]|\{[^{}.,:]+(\.[^{}.,:]+)?\})+)+$' THEN
         PERFORM vigie.rule_refuse('42602', format('room template %L is not well formed', template),

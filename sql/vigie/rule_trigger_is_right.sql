@@ -6,9 +6,12 @@ AS $fn$
     SELECT EXISTS (SELECT FROM pg_trigger t
                     WHERE t.tgrelid = r.source::regclass AND t.tgname = vigie.rule_trigger_name(r.event, op)
                       AND t.tgfoid = vigie.rule_function(r.event, op) AND t.tgenabled = 'O'
-                      AND ((t.tgtype & 1) = 1) = (vigie.rule_mode(r, op) = 'row')
+                      AND t.tgattr::text = ''
+                      -- AFTER: 1 is FOR EACH ROW, then the bit of the operation
+                      AND t.tgtype = CASE vigie.rule_mode(r, op) WHEN 'row' THEN 1 ELSE 0 END
+                                   + CASE op WHEN 'insert' THEN 4 WHEN 'delete' THEN 8 ELSE 16 END
                       AND (t.tgqual IS NOT NULL) = (r.guard = 'when')
-                      AND coalesce(obj_description(t.oid, 'pg_trigger'), '') = vigie.rule_trigger_comment(r, op))
+                      AND t.tgargs = coalesce(convert_to(vigie.rule_trigger_argument(r), 'UTF8') || '\x00'::bytea, ''::bytea))
 $fn$;
 
 COMMENT ON FUNCTION vigie.rule_trigger_is_right(vigie.rule, text) IS 'Whether the trigger of a rule stands as declared, so that the table need not be locked';

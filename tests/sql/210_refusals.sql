@@ -1,6 +1,6 @@
 -- Every refusal of the rules API: its SQLSTATE, its words, a hint, and nothing left behind.
 \ir helper/rules.sql
-SELECT plan(102);
+SELECT plan(105);
 BEGIN;
 
 -- A publish() call on devis with one argument of its own
@@ -137,6 +137,21 @@ SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''author'', ''public.user
 SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''c'', ''public.clients'', ''c.id'')]'), '42804', '%not type integer', 'a match that is a number');
 SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''c'', ''public.clients'', ''c.id = later.id''), vigie.lookup(''later'', ''public.companies'')]'), '42P01', '%query is not valid%', 'a lookup that needs a later one');
 SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''c'', ''t.twice'', ''c.id = rec.id'')]'), '42702', '%several company columns%', 'a lookup with two company columns');
+
+-- Privileges that the deployer cannot give
+RESET SESSION AUTHORIZATION;
+CREATE SCHEMA foreign_one;
+CREATE TABLE foreign_one.label (id int PRIMARY KEY, label text);
+CREATE TABLE foreign_one.visit (id int PRIMARY KEY, company_id int);
+CREATE TABLE public.foreign_label (id int PRIMARY KEY, label text);
+CREATE TABLE public.foreign_seen (id int PRIMARY KEY, label text);
+GRANT USAGE ON SCHEMA foreign_one TO deployer;
+GRANT SELECT ON foreign_one.label, foreign_one.visit, public.foreign_seen TO deployer;
+GRANT TRIGGER ON foreign_one.visit TO deployer;
+SET SESSION AUTHORIZATION deployer;
+SELECT t.refused(t.call('', source => 'foreign_one.visit'), '42501', 'USAGE on schema foreign_one could not%', 'a schema that the deployer cannot open');
+SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''l'', ''public.foreign_seen'', ''l.id = rec.id'')]', payload => 'l.label'), '42501', 'SELECT (id) on public.foreign_seen could not%', 'a looked-up table that the deployer only reads');
+SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''l'', ''public.foreign_label'', ''l.id = rec.id'')]', payload => 'l.label'), '42501', '%foreign_label%', 'a looked-up table that the deployer may not even read');
 
 -- Guards
 SELECT t.refused(t.call('guard => ''when'''), '0A000', '%there is no condition', 'when without a condition');

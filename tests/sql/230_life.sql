@@ -104,7 +104,7 @@ SELECT is(t.state('facture:paid'), 'protected column: public.clients.name', 'sta
 DROP TABLE public.messages;
 SELECT is(t.state('message:received'), 'table missing', 'state: table missing');
 DROP TRIGGER "vigie_devis:rejected/update" ON public.devis;
-CREATE TRIGGER "vigie_devis:rejected/update" AFTER UPDATE ON public.devis FOR EACH ROW EXECUTE FUNCTION vigie_gen."devis:rejected/update"();
+CREATE TRIGGER "vigie_devis:rejected/update" AFTER UPDATE OF reason ON public.devis FOR EACH ROW EXECUTE FUNCTION vigie_gen."devis:rejected/update"();
 SELECT is(t.state('devis:rejected'), 'trigger changed by hand', 'state: trigger changed by hand');
 SELECT t.refused('SELECT vigie.assert_ok()', '55000', 'vigie rules are not in order', 'assert_ok() fails and lists them');
 SELECT cmp_ok(vigie.rules_bad(), '>=', 6, 'rules_bad() counts them for the bridge');
