@@ -47,7 +47,7 @@ void conf_free(struct conf *conf)
     free(conf);
 }
 
-struct conf *conf_parse(const char *name, const char *text, size_t len, char *const *environ,
+struct conf *conf_parse(const char *name, const char *text, size_t len, char *const *environment,
                         struct buf *errors)
 {
     struct conf_complaints complaints = {.file = name, .out = errors};
@@ -59,8 +59,8 @@ struct conf *conf_parse(const char *name, const char *text, size_t len, char *co
     if (!root)
         return NULL;
     struct conf *conf = conf_new(name);
-    conf_read(conf, root, environ, &complaints);
-    conf_check(conf, environ, &complaints);
+    conf_read(conf, root, environment, &complaints);
+    conf_check(conf, environment, &complaints);
     conf_tree_free(root);
     if (complaints.count == 0)
         return conf;
@@ -107,7 +107,8 @@ static int open_file(const char *path, struct conf_complaints *complaints, int *
     return -1;
 }
 
-struct conf *conf_load(const char *path, char *const *environ, struct buf *errors, int *exit_code)
+struct conf *conf_load(const char *path, char *const *environment, struct buf *errors,
+                       int *exit_code)
 {
     struct conf_complaints complaints = {.file = path, .out = errors};
     *exit_code = EX_CONFIG;
@@ -118,7 +119,7 @@ struct conf *conf_load(const char *path, char *const *environ, struct buf *error
     buf_init(&text, CONF_FILE_BYTES_MAX + 2 * 16384);
     struct conf *conf = NULL;
     if (read_all(fd, &text))
-        conf = conf_parse(path, text.bytes ? text.bytes : "", text.len, environ, errors);
+        conf = conf_parse(path, text.bytes ? text.bytes : "", text.len, environment, errors);
     else
         conf_complain(&complaints, 1, "expected a readable file: %s", strerror(errno));
     close(fd);

@@ -130,16 +130,16 @@ struct conf {
     struct conf_private *private; /* where each value came from, and who owns the memory */
 };
 
-/* Reads and judges the file. `environ` is a NULL-ended array of NAME=VALUE, or NULL for none.
+/* Reads and judges the file. `environment` is a NULL-ended array of NAME=VALUE, or NULL for none.
  * NULL when anything is wrong: every complaint is in `errors`, a line each, as FILE:LINE: what was
  * expected, or VIGIE_NAME: what was expected; and `*exit_code` is 66 (no such file), 77 (may not be
  * read) or 78. */
-struct conf *conf_load(const char *path, char *const *environ, struct buf *errors,
+struct conf *conf_load(const char *path, char *const *environment, struct buf *errors,
                        int *exit_code) MUST_USE;
 
 /* The same from memory: `name` stands in the complaints and its directory is where relative paths
  * begin. The text is not kept. */
-struct conf *conf_parse(const char *name, const char *text, size_t len, char *const *environ,
+struct conf *conf_parse(const char *name, const char *text, size_t len, char *const *environment,
                         struct buf *errors) MUST_USE;
 
 /* NULL is allowed. */

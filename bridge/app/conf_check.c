@@ -17,7 +17,7 @@ enum { SPARE_DESCRIPTORS = 64 }; /* listeners, libpq, epoll, the files of a relo
 
 struct checker {
     struct conf *conf;
-    char *const *environ;
+    char *const *environment;
     struct conf_complaints *complaints;
 };
 
@@ -90,7 +90,7 @@ static void check_database(struct checker *checker)
     if (sound(checker, "database", "busy_poll") && sound(checker, "database", "safety_poll") &&
         conf->database.busy_poll_ms > conf->database.safety_poll_ms)
         COMPLAIN(checker, "database", "safety_poll", "expected at least busy_poll");
-    if (conf_environ_find(checker->environ, "PGPASSWORD"))
+    if (conf_environ_find(checker->environment, "PGPASSWORD"))
         conf_warn(checker->conf, "PGPASSWORD is in the environment, where others may read it; "
                                  "passfile= in database.url names a file instead");
 }
@@ -100,7 +100,7 @@ static void check_url(struct checker *checker)
     const struct conf *conf = checker->conf;
     if (!sound(checker, "database", "url"))
         return;
-    switch (conf_url_judge(conf->database.url, checker->environ)) {
+    switch (conf_url_judge(conf->database.url, checker->environment)) {
     case CONF_URL_OK:
         return;
     case CONF_URL_MALFORMED:
@@ -236,9 +236,9 @@ static void warn_secrets(struct conf *conf)
     }
 }
 
-void conf_check(struct conf *conf, char *const *environ, struct conf_complaints *complaints)
+void conf_check(struct conf *conf, char *const *environment, struct conf_complaints *complaints)
 {
-    struct checker checker = {conf, environ, complaints};
+    struct checker checker = {conf, environment, complaints};
     check_listen(&checker);
     check_database(&checker);
     check_url(&checker);

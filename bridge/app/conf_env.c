@@ -55,14 +55,15 @@ static void check_name(struct conf *conf, const char *name, struct conf_complain
                   *guess.word ? "?" : "");
 }
 
-void conf_check_environ(struct conf *conf, char *const *environ, struct conf_complaints *complaints)
+void conf_check_environ(struct conf *conf, char *const *environment,
+                        struct conf_complaints *complaints)
 {
-    for (; environ && *environ; environ++) {
-        size_t len = strcspn(*environ, "=");
-        if (strncmp(*environ, "VIGIE_", strlen("VIGIE_")) != 0 || len > CONF_WORD_MAX)
+    for (; environment && *environment; environment++) {
+        size_t len = strcspn(*environment, "=");
+        if (strncmp(*environment, "VIGIE_", strlen("VIGIE_")) != 0 || len > CONF_WORD_MAX)
             continue;
         char name[CONF_WORD_MAX + 1];
-        snprintf(name, sizeof name, "%.*s", (int)len, *environ);
+        snprintf(name, sizeof name, "%.*s", (int)len, *environment);
         check_name(conf, name, complaints);
     }
 }

@@ -31,7 +31,7 @@ void *conf_own(struct conf *conf, void *memory);
 void conf_warn(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* conf_read.c: fills `conf` from the tree and the environment. */
-void conf_read(struct conf *conf, const struct conf_node *root, char *const *environ,
+void conf_read(struct conf *conf, const struct conf_node *root, char *const *environment,
                struct conf_complaints *complaints);
 
 /* The index in conf_options[]; the option exists. */
@@ -45,10 +45,10 @@ void conf_complain_option(struct conf_complaints *complaints, const struct conf_
     __attribute__((format(printf, 5, 6)));
 
 /* conf_env.c: variables that look like ours and are no option. */
-void conf_check_environ(struct conf *conf, char *const *environ,
+void conf_check_environ(struct conf *conf, char *const *environment,
                         struct conf_complaints *complaints);
 
 /* conf_check.c: what no single option can tell. */
-void conf_check(struct conf *conf, char *const *environ, struct conf_complaints *complaints);
+void conf_check(struct conf *conf, char *const *environment, struct conf_complaints *complaints);
 
 #endif

@@ -12,7 +12,7 @@ enum { CHANNEL_KEY_MAX = 57, FOUND_MAX = 60 };
 
 struct reader {
     struct conf *conf;
-    char *const *environ;
+    char *const *environment;
     struct conf_complaints *complaints;
 };
 
@@ -294,7 +294,7 @@ static const char *env_value(const struct reader *reader, const struct conf_opti
     struct buf name;
     buf_init(&name, 256);
     conf_env_name(option, &name);
-    const char *value = name.len ? conf_environ_find(reader->environ, name.bytes) : NULL;
+    const char *value = name.len ? conf_environ_find(reader->environment, name.bytes) : NULL;
     buf_free(&name);
     return value;
 }
@@ -539,10 +539,10 @@ static void check_sections(struct reader *reader, const struct conf_node *root)
     }
 }
 
-void conf_read(struct conf *conf, const struct conf_node *root, char *const *environ,
+void conf_read(struct conf *conf, const struct conf_node *root, char *const *environment,
                struct conf_complaints *complaints)
 {
-    struct reader reader = {conf, environ, complaints};
+    struct reader reader = {conf, environment, complaints};
     conf->private->origins =
         conf_own(conf, mem_new(conf_option_count * sizeof *conf->private->origins));
     check_sections(&reader, root);
@@ -551,5 +551,5 @@ void conf_read(struct conf *conf, const struct conf_node *root, char *const *env
             read_section(&reader, &conf_sections[i], root);
     read_channels(&reader, root);
     read_issuers(&reader, root);
-    conf_check_environ(conf, environ, complaints);
+    conf_check_environ(conf, environment, complaints);
 }

@@ -13,12 +13,12 @@ struct url {
     bool service;
 };
 
-const char *conf_environ_find(char *const *environ, const char *name)
+const char *conf_environ_find(char *const *environment, const char *name)
 {
     size_t len = strlen(name);
-    for (; environ && *environ; environ++)
-        if (strncmp(*environ, name, len) == 0 && (*environ)[len] == '=')
-            return *environ + len + 1;
+    for (; environment && *environment; environment++)
+        if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
+            return *environment + len + 1;
     return NULL;
 }
 
@@ -215,34 +215,35 @@ static bool is_local(const char *names)
 }
 
 /* What the URL says, else what the environment says, else nothing. */
-static const char *said(const char *value, char *const *environ, const char *name)
+static const char *said(const char *value, char *const *environment, const char *name)
 {
-    const char *found = value ? value : conf_environ_find(environ, name);
+    const char *found = value ? value : conf_environ_find(environment, name);
     return found ? found : "";
 }
 
-static enum conf_url_verdict judge(const struct url *url, char *const *environ)
+static enum conf_url_verdict judge(const struct url *url, char *const *environment)
 {
     static const char *const verified[] = {"verify-full", "verify-ca", NULL};
     if (url->secret)
         return CONF_URL_SECRET;
-    if (url->service || conf_environ_find(environ, "PGSERVICE"))
+    if (url->service || conf_environ_find(environment, "PGSERVICE"))
         return CONF_URL_SERVICE;
-    if (is_local(said(url->host, environ, "PGHOST")) &&
-        is_local(said(url->hostaddr, environ, "PGHOSTADDR")))
+    if (is_local(said(url->host, environment, "PGHOST")) &&
+        is_local(said(url->hostaddr, environment, "PGHOSTADDR")))
         return CONF_URL_OK;
-    const char *sslmode = said(url->sslmode, environ, "PGSSLMODE");
+    const char *sslmode = said(url->sslmode, environment, "PGSSLMODE");
     if (is_any_of(sslmode, verified))
         return CONF_URL_OK;
     return strcmp(sslmode, "require") == 0 ? CONF_URL_UNVERIFIED : CONF_URL_PLAINTEXT;
 }
 
-enum conf_url_verdict conf_url_judge(const char *text, char *const *environ)
+enum conf_url_verdict conf_url_judge(const char *text, char *const *environment)
 {
-    struct url url = {NULL};
+    struct url url = {.host = NULL};
     bool ok = url_read(&url, text);
     /* a password is worth its own words, however broken the rest is */
-    enum conf_url_verdict verdict = ok || url.secret ? judge(&url, environ) : CONF_URL_MALFORMED;
+    enum conf_url_verdict verdict =
+        ok || url.secret ? judge(&url, environment) : CONF_URL_MALFORMED;
     free(url.host);
     free(url.hostaddr);
     free(url.sslmode);

@@ -18,11 +18,11 @@ enum conf_url_verdict {
     CONF_URL_PLAINTEXT, /* leaves this machine, and may do so without TLS */
 };
 
-/* `environ` matters for PGHOST, PGHOSTADDR, PGSERVICE and PGSSLMODE, which libpq would take for
+/* `environment` matters for PGHOST, PGHOSTADDR, PGSERVICE and PGSSLMODE, which libpq would take for
  * what the URL does not say; NULL for none. */
-enum conf_url_verdict conf_url_judge(const char *url, char *const *environ) MUST_USE;
+enum conf_url_verdict conf_url_judge(const char *url, char *const *environment) MUST_USE;
 
 /* The value of NAME in a NULL-ended array of NAME=VALUE, or NULL. */
-const char *conf_environ_find(char *const *environ, const char *name);
+const char *conf_environ_find(char *const *environment, const char *name);
 
 #endif

@@ -314,8 +314,9 @@ static const char *expectation(enum conf_type type)
         [CONF_PATH] = "a path of ",
         [CONF_ADDRESS] = "a numeric address, ",
         [CONF_URL] = "a postgresql:// URL of ",
-        [CONF_ORIGINS] = "an origin as browsers send it, such as https://app.example.fr (lower "
-                         "case, no slash at the end, no default port)",
+        [CONF_ORIGINS] =
+            ("an origin as browsers send it, such as https://app.example.fr (lower case, "
+             "no slash at the end, no default port)"),
         [CONF_HOSTS] = "a host name in lower case, with or without a port",
         [CONF_COMPANIES] = "a company of 1 to 64 bytes, or *",
         [CONF_ROOMS] = "*, KIND:*, KIND:{company} or KIND:ID with KIND of [a-z0-9_-]",

@@ -39,15 +39,15 @@ static int free_errors(void **state)
     return 0;
 }
 
-static struct conf *parse(const char *text, char *const *environ)
+static struct conf *parse(const char *text, char *const *environment)
 {
-    return conf_parse("vigie.yaml", text, strlen(text), environ, &errors);
+    return conf_parse("vigie.yaml", text, strlen(text), environment, &errors);
 }
 
-static struct conf *accepted_with(const char *text, char *const *environ)
+static struct conf *accepted_with(const char *text, char *const *environment)
 {
     buf_clear(&errors);
-    struct conf *conf = parse(text, environ);
+    struct conf *conf = parse(text, environment);
     if (!conf)
         fail_msg("refused: %s", errors.bytes);
     assert_int_equal(errors.len, 0);
@@ -74,10 +74,10 @@ static void refused(const char *text, const char *lines)
     refused_bytes(text, strlen(text), lines);
 }
 
-static void refused_environ(const char *text, char *const *environ, const char *lines)
+static void refused_environ(const char *text, char *const *environment, const char *lines)
 {
     buf_clear(&errors);
-    assert_null(parse(text, environ));
+    assert_null(parse(text, environment));
     assert_string_equal(errors.bytes, lines);
 }
 
@@ -748,15 +748,16 @@ static void what_libpq_takes_from_the_environment_counts(void **state)
 static void the_environment_goes_over_the_file(void **state)
 {
     (void)state;
-    char *environ[] = {(char[]){"VIGIE_LISTEN_PORT=9443"},
-                       (char[]){"VIGIE_LISTEN_ORIGINS=https://a.fr,https://b.fr"},
-                       (char[]){"VIGIE_LISTEN_HOSTS="},
-                       (char[]){"VIGIE_DATABASE_URL=postgresql:///other"},
-                       (char[]){"VIGIE_LOG_LEVEL=debug"},
-                       (char[]){"PATH=/bin"},
-                       NULL};
+    char *environment[] = {(char[]){"VIGIE_LISTEN_PORT=9443"},
+                           (char[]){"VIGIE_LISTEN_ORIGINS=https://a.fr,https://b.fr"},
+                           (char[]){"VIGIE_LISTEN_HOSTS="},
+                           (char[]){"VIGIE_DATABASE_URL=postgresql:///other"},
+                           (char[]){"VIGIE_LOG_LEVEL=debug"},
+                           (char[]){"PATH=/bin"},
+                           NULL};
     struct conf *conf = accepted_with(
-        CHANNELS ISSUERS "listen: {port: 1, hosts: [a.fr], origins: ['https://c.fr']}\n", environ);
+        CHANNELS ISSUERS "listen: {port: 1, hosts: [a.fr], origins: ['https://c.fr']}\n",
+        environment);
     assert_int_equal(conf->listen.port, 9443);
     assert_int_equal(conf->listen.origins.count, 2);
     assert_string_equal(conf->listen.origins.items[1], "https://b.fr");
@@ -769,14 +770,14 @@ static void the_environment_goes_over_the_file(void **state)
 static void the_environment_is_judged_as_the_file_is(void **state)
 {
     (void)state;
-    char *environ[] = {(char[]){"VIGIE_LISTEN_PORT=443x"},
-                       (char[]){"VIGIE_LISTEN_ORIGINS=https://a.fr,"},
-                       (char[]){"VIGIE_DATABASE_URL=postgresql://a:s3cret@/b"},
-                       (char[]){"VIGIE_LOG_LEVEL=in\nfo"},
-                       (char[]){"VIGIE_DRAIN_WINDOW="},
-                       NULL};
+    char *environment[] = {(char[]){"VIGIE_LISTEN_PORT=443x"},
+                           (char[]){"VIGIE_LISTEN_ORIGINS=https://a.fr,"},
+                           (char[]){"VIGIE_DATABASE_URL=postgresql://a:s3cret@/b"},
+                           (char[]){"VIGIE_LOG_LEVEL=in\nfo"},
+                           (char[]){"VIGIE_DRAIN_WINDOW="},
+                           NULL};
     refused_environ(
-        MINIMAL, environ,
+        MINIMAL, environment,
         "VIGIE_LISTEN_PORT: expected a whole number from 0 to 65535, found \"443x\"\n"
         "VIGIE_LISTEN_ORIGINS: expected an origin as browsers send it, such as "
         "https://app.example.fr (lower case, no slash at the end, no default port), found \"\"\n"
@@ -790,9 +791,9 @@ static void the_environment_is_judged_as_the_file_is(void **state)
 static void a_misspelt_variable_is_refused(void **state)
 {
     (void)state;
-    char *environ[] = {(char[]){"VIGIE_LISTEN_PROT=1"}, (char[]){"VIGIE_ISSUERS=x"},
-                       (char[]){"VIGIE_CHANNELS_DEVIS=x"}, NULL};
-    refused_environ(MINIMAL, environ,
+    char *environment[] = {(char[]){"VIGIE_LISTEN_PROT=1"}, (char[]){"VIGIE_ISSUERS=x"},
+                           (char[]){"VIGIE_CHANNELS_DEVIS=x"}, NULL};
+    refused_environ(MINIMAL, environment,
                     "VIGIE_LISTEN_PROT: expected the name of an option, did you mean "
                     "VIGIE_LISTEN_PORT?\n"
                     "VIGIE_ISSUERS: expected the name of an option\n"
@@ -802,9 +803,9 @@ static void a_misspelt_variable_is_refused(void **state)
 static void a_variable_of_an_orchestrator_is_only_a_warning(void **state)
 {
     (void)state;
-    char *environ[] = {(char[]){"VIGIE_SERVICE_HOST=10.0.0.1"}, (char[]){"VIGIE_LISEN_PORT=1"},
-                       NULL};
-    struct conf *conf = accepted_with(MINIMAL, environ);
+    char *environment[] = {(char[]){"VIGIE_SERVICE_HOST=10.0.0.1"}, (char[]){"VIGIE_LISEN_PORT=1"},
+                           NULL};
+    struct conf *conf = accepted_with(MINIMAL, environment);
     assert_true(warned(conf, "VIGIE_SERVICE_HOST is no option and is ignored"));
     assert_true(warned(conf, "VIGIE_LISEN_PORT is no option and is ignored, did you mean "
                              "VIGIE_LISTEN_PORT?"));
@@ -822,9 +823,9 @@ static void every_option_of_a_section_has_its_variable(void **state)
         if (conf_section_find(conf_options[i].section)->base != CONF_BASE_CONF)
             continue;
         buf_str(&name, "=\001");
-        char *environ[] = {name.bytes, NULL};
+        char *environment[] = {name.bytes, NULL};
         buf_clear(&errors);
-        assert_null(parse(MINIMAL, environ));
+        assert_null(parse(MINIMAL, environment));
         name.bytes[name.len - 2] = ':';
         name.bytes[name.len - 1] = ' ';
         assert_memory_equal(errors.bytes, name.bytes, name.len);
@@ -1094,8 +1095,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 static void what_is_printed_says_where_it_came_from(void **state)
 {
     (void)state;
-    char *environ[] = {(char[]){"VIGIE_LOG_LEVEL=warn"}, NULL};
-    struct conf *conf = accepted_with(MINIMAL "listen:\n  port: 9\n", environ);
+    char *environment[] = {(char[]){"VIGIE_LOG_LEVEL=warn"}, NULL};
+    struct conf *conf = accepted_with(MINIMAL "listen:\n  port: 9\n", environment);
     char *text = printed(conf);
     assert_non_null(strstr(text, "  port: 9 # vigie.yaml:12\n"));
     assert_non_null(strstr(text, "  level: warn # environment\n"));
