@@ -41,8 +41,8 @@ struct source_replay {
     bool ok;               /* false: the question could not be asked or failed; ask again later */
     struct event **events; /* in order, borrowed (event_ref() to keep) */
     size_t count;
-    int64_t upto;          /* up to there, this and earlier answers hold all of the company's */
-    int64_t floor_seq;     /* a gap when the position asked from lies below it */
+    int64_t upto;      /* up to there, this and earlier answers hold all of the company's */
+    int64_t floor_seq; /* a gap when the position asked from lies below it */
 };
 
 struct source_options {
@@ -90,7 +90,8 @@ bool source_is_up(const struct source *source);
 
 /* Events of `company` after `after`, at most `max_rows`; copies what it is given. Questions wait in
  * line, also while the connection is away, for at most statement_timeout_ms; then the answer is not
- * ok, or denied. At most SOURCE_QUESTIONS_MAX of them: false when the line is full (nothing asked). */
+ * ok, or denied. At most SOURCE_QUESTIONS_MAX of them: false when the line is full (nothing asked).
+ */
 enum { SOURCE_QUESTIONS_MAX = 4096 };
 bool source_replay(struct source *source, uint64_t ticket, const char *company, int64_t after,
                    int max_rows);
