@@ -41,12 +41,12 @@ static bool options_are_given(const struct mint_options *options, struct err *er
 
 static char *claims_text(const struct mint_options *options)
 {
-    int64_t now_s = options->now_us / CLAIMS_US_PER_S;
+    json_int_t now_s = options->now_us / CLAIMS_US_PER_S;
+    json_int_t end_s = now_s + options->ttl_s;
     json_t *claims =
         json_pack("{s:s, s:s, s:I, s:I, s:s, s:s}", "iss", options->iss, "aud", options->audience,
-                  "iat", (json_int_t)now_s, "exp", (json_int_t)(now_s + options->ttl_s),
-                  or_default(options->company_claim, "company"), options->company,
-                  or_default(options->user_claim, "sub"), options->user);
+                  "iat", now_s, "exp", end_s, or_default(options->company_claim, "company"),
+                  options->company, or_default(options->user_claim, "sub"), options->user);
     if (claims && options->role &&
         json_object_set_new(claims, or_default(options->role_claim, "role"),
                             json_string(options->role)) != 0) {
