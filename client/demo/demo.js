@@ -78,13 +78,13 @@ async function fetchDemo() {
 
 // ---- toasts ---------------------------------------------------------------------------------
 
+/** The newest few; earlier ones that were pushed out are counted, and all are in the feed anyway. */
 const toasts = {
   box: element('toasts'),
-  /** @type {Map<HTMLElement, { timer: any }>} */
+  earlier: make('p', 'toasts__earlier'),
+  /** @type {Map<HTMLElement, any>} toast -> its timer, oldest first */
   shown: new Map(),
-  hidden: 0,
-  /** @type {HTMLElement | null} */
-  more: null,
+  pushedOut: 0,
 
   /**
    * @param {string} title
@@ -92,13 +92,17 @@ const toasts = {
    * @param {string} tone
    */
   show(title, detail, tone) {
-    if (document.visibilityState === 'hidden') return; // it is in the feed; a late toast is noise
-    if (this.shown.size >= TOASTS_MAX) {
-      this.hidden++;
-      this.summary();
-      return;
+    if (document.visibilityState === 'hidden') return; // a late toast is noise
+    const room = matchMedia('(max-width: 30rem)').matches ? 1 : TOASTS_MAX;
+    for (const oldest of [...this.shown.keys()].slice(0, Math.max(0, this.shown.size - room + 1))) {
+      this.forget(oldest);
+      this.pushedOut++;
     }
-    this.add(title, detail, tone);
+    const toast = this.make(title, detail, tone);
+    this.shown.set(toast, 0);
+    this.start(toast);
+    this.box.append(toast);
+    this.count();
   },
 
   /**
@@ -106,7 +110,7 @@ const toasts = {
    * @param {string} detail
    * @param {string} tone
    */
-  add(title, detail, tone) {
+  make(title, detail, tone) {
     const close = make('button', 'toast__close', '×');
     close.setAttribute('type', 'button');
     close.setAttribute('aria-label', 'Fermer la notification');
@@ -114,42 +118,42 @@ const toasts = {
     if (detail) body.append(make('p', 'toast__detail', detail));
     const toast = make('div', 'toast', body, close);
     toast.dataset.tone = tone;
-    const entry = { timer: 0 };
-    const start = () => (entry.timer = setTimeout(() => this.remove(toast), TOAST_MS));
-    const stop = () => clearTimeout(entry.timer);
-    for (const event of ['pointerenter', 'focusin']) toast.addEventListener(event, stop);
-    for (const event of ['pointerleave', 'focusout'])
-      toast.addEventListener(event, () => {
-        stop();
-        if (this.shown.has(toast)) start();
-      });
+    for (const event of ['pointerenter', 'focusin']) toast.addEventListener(event, () => this.stop(toast));
+    for (const event of ['pointerleave', 'focusout']) toast.addEventListener(event, () => this.start(toast));
     close.addEventListener('click', () => this.remove(toast));
-    this.shown.set(toast, entry);
-    this.box.insertBefore(toast, this.more);
-    start();
     return toast;
   },
 
   /** @param {HTMLElement} toast */
-  remove(toast) {
-    clearTimeout(this.shown.get(toast)?.timer);
-    this.shown.delete(toast);
-    toast.remove();
-    if (this.shown.size === 0) {
-      this.hidden = 0;
-      this.more?.remove();
-      this.more = null;
-    }
+  start(toast) {
+    if (!this.shown.has(toast)) return;
+    this.stop(toast);
+    this.shown.set(toast, setTimeout(() => this.remove(toast), TOAST_MS));
   },
 
-  summary() {
-    const text = `et ${words.plural(this.hidden, 'autre')}`;
-    if (this.more) {
-      this.more.textContent = text;
-      return;
-    }
-    this.more = make('div', 'toast', text);
-    this.box.append(this.more);
+  /** @param {HTMLElement} toast */
+  stop(toast) {
+    clearTimeout(this.shown.get(toast));
+  },
+
+  /** @param {HTMLElement} toast */
+  forget(toast) {
+    this.stop(toast);
+    this.shown.delete(toast);
+    toast.remove();
+  },
+
+  /** @param {HTMLElement} toast */
+  remove(toast) {
+    this.forget(toast);
+    if (this.shown.size === 0) this.pushedOut = 0;
+    this.count();
+  },
+
+  count() {
+    this.earlier.textContent = `et ${words.plural(this.pushedOut, 'autre')} juste avant`;
+    if (this.pushedOut === 0) this.earlier.remove();
+    else if (!this.earlier.isConnected) this.box.prepend(this.earlier);
   },
 
   clear() {
@@ -273,7 +277,7 @@ function onEvent(board, event) {
   }
   board.measured(received - at);
   showLatency(board);
-  toasts.show(words.headline(shown), shown.amount, shown.tone);
+  toasts.show(words.headline(shown), shown.amount || shown.more, shown.tone);
 }
 
 /**
@@ -286,7 +290,8 @@ function onGap(board, reason) {
     icon: 'gap',
     tone: 'wait',
     title: 'Interruption',
-    detail: words.gap(reason),
+    who: '',
+    more: words.gap(reason),
     amount: '',
   });
   board.entries.unshift({ key: `gap-${Date.now()}`, at: Date.now(), late: false, shown });
@@ -400,7 +405,8 @@ function node({ at, late, shown }) {
   const title = make('p', 'entry__title', shown.title);
   if (late) title.append(make('span', 'entry__late', 'rattrapé'));
   const middle = make('div', '', title);
-  if (shown.detail) middle.append(make('p', 'entry__detail', shown.detail));
+  const detail = words.detail(shown);
+  if (detail) middle.append(make('p', 'entry__detail', detail));
   const time = make('time', 'entry__time', words.ago(Date.now() - at));
   time.setAttribute('datetime', new Date(at).toISOString());
   const end = make('div', 'entry__end');

@@ -2,7 +2,8 @@
 
 /**
  * @typedef {'good' | 'bad' | 'wait' | 'plain'} Tone
- * @typedef {{ family: string, icon: string, tone: Tone, title: string, detail: string, amount: string }} Line
+ * How an event reads: « Devis refusé — Dupont », then what else there is to say.
+ * @typedef {{ family: string, icon: string, tone: Tone, title: string, who: string, more: string, amount: string }} Line
  * @typedef {import('../vigie-client.js').VigieEvent} VigieEvent
  * @typedef {import('../vigie-client.js').State} State
  */
@@ -22,7 +23,7 @@ const euro = new Intl.NumberFormat('fr-FR', { style: 'currency', currency: 'EUR'
 const wholeEuro = new Intl.NumberFormat('fr-FR', { style: 'currency', currency: 'EUR', maximumFractionDigits: 0 });
 const number = new Intl.NumberFormat('fr-FR');
 const clock = new Intl.DateTimeFormat('fr-FR', { hour: '2-digit', minute: '2-digit' });
-const relative = new Intl.RelativeTimeFormat('fr', { numeric: 'auto', style: 'long' });
+const relative = new Intl.RelativeTimeFormat('fr', { numeric: 'auto', style: 'short' });
 
 /** @param {unknown} value a number, or a string for what JSON cannot hold exactly */
 export const amount = (value) => (value === null || value === undefined ? '' : euro.format(Number(value)));
@@ -77,83 +78,95 @@ export function latency(ms) {
  */
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n < 2 ? one : many}`;
 
-/** @param {unknown[]} parts */
-const joined = (...parts) => parts.filter((part) => part !== null && part !== undefined && part !== '').join(' · ');
-
-/** @typedef {Omit<Line, 'family' | 'amount'> & { amount?: string }} Reading */
+/** @typedef {{ icon: string, tone: Tone, title: string, who?: string, more?: string, amount?: unknown }} Reading */
 
 /** @type {Record<string, (data: any) => Reading>} */
-const LINES = {
-  'devis:created': ({ clientName, amount: value }) => ({
+const READINGS = {
+  'devis:created': (data) => ({
     icon: 'document',
     tone: 'plain',
     title: 'Nouveau devis',
-    detail: clientName,
-    amount: amount(value),
+    who: data.clientName,
+    amount: data.amount,
   }),
-  'devis:signed': ({ clientName }) => ({ icon: 'signature', tone: 'good', title: 'Devis signé', detail: clientName }),
-  'devis:rejected': ({ clientName, reason }) => ({
+  'devis:signed': (data) => ({ icon: 'signature', tone: 'good', title: 'Devis signé', who: data.clientName }),
+  'devis:rejected': (data) => ({
     icon: 'cross',
     tone: 'bad',
     title: 'Devis refusé',
-    detail: joined(clientName, reason && `« ${reason} »`),
+    who: data.clientName,
+    more: data.reason && `«${NBSP}${data.reason}${NBSP}»`,
   }),
-  'facture:created': ({ clientName, amount: value }) => ({
+  'facture:created': (data) => ({
     icon: 'invoice',
     tone: 'plain',
     title: 'Nouvelle facture',
-    detail: clientName,
-    amount: amount(value),
+    who: data.clientName,
+    amount: data.amount,
   }),
-  'facture:paid': ({ clientName, amount: value }) => ({
+  'facture:paid': (data) => ({
     icon: 'euro',
     tone: 'good',
     title: 'Facture payée',
-    detail: clientName,
-    amount: amount(value),
+    who: data.clientName,
+    amount: data.amount,
   }),
-  'intervention:started': ({ address, assignee }) => ({
+  'intervention:started': (data) => ({
     icon: 'tool',
     tone: 'wait',
     title: 'Intervention commencée',
-    detail: joined(assignee, address),
+    who: data.assignee,
+    more: data.address,
   }),
-  'intervention:completed': ({ address, duration: minutes }) => ({
+  'intervention:completed': (data) => ({
     icon: 'check',
     tone: 'good',
     title: 'Intervention terminée',
-    detail: joined(address, duration(minutes)),
+    who: duration(data.duration),
+    more: data.address,
   }),
-  'client:created': ({ name, type }) => ({
+  'client:created': (data) => ({
     icon: 'person',
     tone: 'plain',
     title: 'Nouveau client',
-    detail: joined(name, type),
+    who: data.name,
+    more: CLIENT_TYPES[data.type] ?? data.type,
   }),
-  'message:received': ({ clientName }) => ({
+  'message:received': (data) => ({
     icon: 'bubble',
     tone: 'plain',
     title: 'Nouveau message',
-    detail: clientName,
+    who: data.clientName,
   }),
 };
 
+/** @type {Record<string, string>} */
+const CLIENT_TYPES = { collectivite: 'collectivité' };
+
 /**
- * How an event reads in the feed; one that nobody taught this page shows its name.
+ * An event in words; one that nobody taught this page shows its name.
  * @param {VigieEvent} event
  * @returns {Line}
  */
 export function line(event) {
-  const family = event.event.split(':')[0];
-  const known = LINES[event.event];
   /** @type {Reading} */
-  const unknown = { icon: 'document', tone: 'plain', title: event.event, detail: '' };
-  const { amount: value = '', ...rest } = known ? known(event.data ?? {}) : unknown;
-  return { family, ...rest, detail: rest.detail ?? '', amount: value };
+  const reading = READINGS[event.event]?.(event.data ?? {}) ?? { icon: 'document', tone: 'plain', title: event.event };
+  return {
+    family: event.event.split(':')[0],
+    icon: reading.icon,
+    tone: reading.tone,
+    title: reading.title,
+    who: reading.who ?? '',
+    more: reading.more ?? '',
+    amount: amount(reading.amount),
+  };
 }
 
 /** @param {Line} shown « Devis signé — Dupont » */
-export const headline = ({ title, detail }) => (detail ? `${title} — ${detail}` : title);
+export const headline = ({ title, who }) => (who ? `${title} — ${who}` : title);
+
+/** @param {Line} shown */
+export const detail = ({ who, more }) => [who, more].filter(Boolean).join(' · ');
 
 /** @type {Record<string, string>} */
 const GAPS = {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables of scripts/demo
 # The demo's bridge: binary, certificate, key, tokens, page, configuration, process.
-# Sourced by scripts/demo: uses its root, state, runner, as_runner and bridge_url.
+# Sourced by scripts/demo: uses its root, state, binary, runner, as_runner and bridge_url.
 
 issuer=https://demo.vigie.localhost/
 audience=vigie-demo
@@ -9,8 +9,8 @@ token_ttl=43200
 # A copy, so that a rebuild does not pull the rug from under the demo, and its user can reach it.
 build_bridge()
 {
-    local binary=${VIGIE_BINARY:-$root/build/release/bridge/vigie}
-    if [ -z "${VIGIE_BINARY:-}" ]; then
+    if [ -z "$binary" ]; then
+        binary=$root/build/release/bridge/vigie
         say 'Building it'
         (
             cd "$root"

@@ -113,11 +113,11 @@ deploy() # sqitch target, psql arguments…
     local target=$1
     shift
     say 'Deploying the migrations'
-    migrate "$target" --to-change rules
     local tables
     tables=$(psql -XqAt -v ON_ERROR_STOP=1 "$@" -c "SELECT count(*) FROM unnest(ARRAY['companies','users','clients','devis','factures','interventions','messages']) AS name WHERE to_regclass('public.' || name) IS NOT NULL")
     case $tables in
         0)
+            migrate "$target" --to-change rules
             say 'Loading the demo business'
             quietly "$state/business.log" psql -Xq -v ON_ERROR_STOP=1 "$@" -f "$root/sql/demo/field_service.sql" || exit 1
             ;;

@@ -2,10 +2,11 @@
 # Processes that outlive a line of a script: known by pid and start time, so that a pid that the
 # system has given to somebody else since is never signalled.
 
+# Nothing for a process that has ended, whether or not somebody has waited for it.
 start_time() # pid
 {
     # Field 22, counted after the command's name, which may hold spaces and parentheses.
-    sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+    sed -n 's/.*) //; /^[^ZX]/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
 }
 
 remember_process() # pid file, pid
