@@ -27,9 +27,9 @@ static char *directory_of(const char *file)
 static struct conf *conf_new(const char *file)
 {
     struct conf *conf = mem_new(sizeof *conf);
-    conf->private = mem_new(sizeof *conf->private);
-    conf->private->file = mem_strdup(file);
-    conf->private->directory = directory_of(file);
+    conf->inner = mem_new(sizeof *conf->inner);
+    conf->inner->file = mem_strdup(file);
+    conf->inner->directory = directory_of(file);
     return conf;
 }
 
@@ -37,13 +37,13 @@ void conf_free(struct conf *conf)
 {
     if (!conf)
         return;
-    struct conf_private *private = conf->private;
-    for (size_t i = 0; i < private->owned_count; i++)
-        free(private->owned[i]);
-    free(private->owned);
-    free(private->file);
-    free(private->directory);
-    free(private);
+    struct conf_private *inner = conf->inner;
+    for (size_t i = 0; i < inner->owned_count; i++)
+        free(inner->owned[i]);
+    free(inner->owned);
+    free(inner->file);
+    free(inner->directory);
+    free(inner);
     free(conf);
 }
 

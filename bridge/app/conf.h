@@ -126,8 +126,8 @@ struct conf {
         enum log_level level;
     } log;
 
-    struct conf_list warnings;    /* lines worth a log line at start; nothing is wrong */
-    struct conf_private *private; /* where each value came from, and who owns the memory */
+    struct conf_list warnings;  /* lines worth a log line at start; nothing is wrong */
+    struct conf_private *inner; /* where each value came from, and who owns the memory */
 };
 
 /* Reads and judges the file. `environment` is a NULL-ended array of NAME=VALUE, or NULL for none.

@@ -38,13 +38,13 @@ void conf_warn(struct conf *conf, const char *format, ...)
 
 /* Complains about an option that is not in an issuer, where its value stands. */
 #define COMPLAIN(checker, section, key, ...)                                                       \
-    conf_complain_option((checker)->complaints, (checker)->conf->private->origins,                 \
+    conf_complain_option((checker)->complaints, (checker)->conf->inner->origins,                   \
                          conf_option_index(section, key), section, __VA_ARGS__)
 
 /* Whether the option was taken: what is built on one that was not would be noise. */
 static bool sound(const struct checker *checker, const char *section, const char *key)
 {
-    return !checker->conf->private->origins[conf_option_index(section, key)].broken;
+    return !checker->conf->inner->origins[conf_option_index(section, key)].broken;
 }
 
 static bool is_loopback(const char *address)
@@ -203,7 +203,7 @@ static void check_issuers(struct checker *checker)
         struct issuer_check check = {
             .checker = checker,
             .issuer = &conf->issuers[i],
-            .origins = conf->private->issuer_origins[i],
+            .origins = conf->inner->issuer_origins[i],
         };
         if (!check.issuer->name)
             continue; /* it is no map */
@@ -287,8 +287,8 @@ static void check_file(struct conf_complaints *complaints, const struct named_fi
 
 bool conf_check_files(const struct conf *conf, struct buf *errors)
 {
-    struct conf_complaints complaints = {.file = conf->private->file, .out = errors};
-    const struct conf_origin *origins = conf->private->origins;
+    struct conf_complaints complaints = {.file = conf->inner->file, .out = errors};
+    const struct conf_origin *origins = conf->inner->origins;
     if (conf->listen.tls) {
         check_file(&complaints, &(struct named_file){origins, "listen", "certificate", "listen",
                                                      conf->listen.certificate});
@@ -300,7 +300,7 @@ bool conf_check_files(const struct conf *conf, struct buf *errors)
                                                      conf->demo.directory});
     for (size_t i = 0; i < conf->issuer_count; i++) {
         const struct conf_issuer *issuer = &conf->issuers[i];
-        const struct conf_origin *own = conf->private->issuer_origins[i];
+        const struct conf_origin *own = conf->inner->issuer_origins[i];
         char path[48];
         snprintf(path, sizeof path, "issuers[%zu]", i);
         check_file(&complaints,

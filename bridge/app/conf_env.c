@@ -16,8 +16,8 @@ static bool names_a_section(const char *name)
         buf_clear(&prefix);
         buf_str(&prefix, "VIGIE_");
         conf_upper(conf_sections[i].name, &prefix);
-        char after = strncmp(name, prefix.bytes, prefix.len) == 0 ? name[prefix.len] : 'x';
-        ours = after == '_' || after == '\0';
+        ours = strncmp(name, prefix.bytes, prefix.len) == 0 &&
+               (name[prefix.len] == '_' || name[prefix.len] == '\0');
     }
     buf_free(&prefix);
     return ours;

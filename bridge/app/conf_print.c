@@ -15,7 +15,7 @@ static void print_origin(const struct conf *conf, const struct conf_origin *orig
         buf_str(out, " # default\n");
         return;
     case CONF_FROM_FILE:
-        buf_fmt(out, " # %s:%u\n", conf->private->file, origin->line);
+        buf_fmt(out, " # %s:%u\n", conf->inner->file, origin->line);
         return;
     case CONF_FROM_ENVIRONMENT:
         buf_str(out, " # environment\n");
@@ -63,7 +63,7 @@ static void print_channels(const struct conf *conf, struct buf *out)
             buf_str(out, j ? ", " : "");
             print_room(&channel->rooms[j], out);
         }
-        buf_fmt(out, "]} # %s:%u\n", conf->private->file, conf->private->channel_lines[i]);
+        buf_fmt(out, "]} # %s:%u\n", conf->inner->file, conf->inner->channel_lines[i]);
     }
 }
 
@@ -71,7 +71,7 @@ static void print_issuers(const struct conf *conf, struct buf *out)
 {
     buf_str(out, "issuers:\n");
     for (size_t i = 0; i < conf->issuer_count; i++) {
-        const struct conf_origin *origins = conf->private->issuer_origins[i];
+        const struct conf_origin *origins = conf->inner->issuer_origins[i];
         buf_fmt(out, "  - # issuers[%zu]\n", i);
         print_options(conf, "issuers", &conf->issuers[i], origins, "    ", out);
         buf_str(out, "    claims:\n");
@@ -89,7 +89,7 @@ void conf_print(const struct conf *conf, struct buf *out)
             print_issuers(conf, out);
         } else if (section->base == CONF_BASE_CONF) {
             buf_fmt(out, "%s:\n", section->name);
-            print_options(conf, section->name, conf, conf->private->origins, "  ", out);
+            print_options(conf, section->name, conf, conf->inner->origins, "  ", out);
         }
     }
 }

@@ -28,11 +28,11 @@ struct scope {
 
 void *conf_own(struct conf *conf, void *memory)
 {
-    struct conf_private *private = conf->private;
-    size_t count = private->owned_count;
+    struct conf_private *inner = conf->inner;
+    size_t count = inner->owned_count;
     if ((count & (count - 1)) == 0) /* full, at each power of two */
-    private->owned = mem_resize(private->owned, count ? count * 2 : 1, sizeof *private->owned);
-    private->owned[private->owned_count++] = memory;
+        inner->owned = mem_resize(inner->owned, count ? count * 2 : 1, sizeof *inner->owned);
+    inner->owned[inner->owned_count++] = memory;
     return memory;
 }
 
@@ -95,7 +95,7 @@ static char *resolve(const struct conf *conf, const char *path)
 {
     if (*path == '/' || *path == '\0')
         return mem_strdup(path);
-    const char *directory = conf->private->directory;
+    const char *directory = conf->inner->directory;
     size_t size = strlen(directory) + strlen(path) + 2;
     char *whole = mem_new(size);
     snprintf(whole, size, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, path);
@@ -404,7 +404,7 @@ static void read_section(struct reader *reader, const struct conf_section *secti
         .line = node ? node->key_line : root->line,
         .path = section->path,
         .base = (char *)reader->conf,
-        .origins = reader->conf->private->origins,
+        .origins = reader->conf->inner->origins,
     };
     read_scope(reader, &scope);
 }
@@ -457,10 +457,9 @@ static void read_channels(struct reader *reader, const struct conf_node *root)
     struct conf *conf = reader->conf;
     struct conf_channel *channels = mem_new((map->child_count + 1) * sizeof *channels);
     conf->channels = conf_own(conf, channels);
-    conf->private->channel_lines =
-        conf_own(conf, mem_new((map->child_count + 1) * sizeof(unsigned)));
+    conf->inner->channel_lines = conf_own(conf, mem_new((map->child_count + 1) * sizeof(unsigned)));
     for (const struct conf_node *child = map->children; child; child = child->next) {
-        conf->private->channel_lines[conf->channel_count] = child->key_line;
+        conf->inner->channel_lines[conf->channel_count] = child->key_line;
         read_channel(reader, child, &channels[conf->channel_count++]);
     }
 }
@@ -472,7 +471,7 @@ static void read_issuer(struct reader *reader, const struct conf_node *node, siz
 {
     struct conf *conf = reader->conf;
     struct conf_origin *origins = mem_new(conf_option_count * sizeof *origins);
-    conf->private->issuer_origins[number] = conf_own(conf, origins);
+    conf->inner->issuer_origins[number] = conf_own(conf, origins);
     char path[48];
     snprintf(path, sizeof path, "issuers[%zu]", number);
     struct scope scope = {
@@ -512,8 +511,7 @@ static void read_issuers(struct reader *reader, const struct conf_node *root)
     size_t count = node->child_count;
     struct conf_issuer *issuers = mem_new(count * sizeof *issuers);
     conf->issuers = conf_own(conf, issuers);
-    conf->private->issuer_origins =
-        conf_own(conf, mem_new(count * sizeof *conf->private->issuer_origins));
+    conf->inner->issuer_origins = conf_own(conf, mem_new(count * sizeof(struct conf_origin *)));
     for (const struct conf_node *child = node->children; child; child = child->next) {
         read_issuer(reader, child, conf->issuer_count, &issuers[conf->issuer_count]);
         conf->issuer_count++;
@@ -543,8 +541,8 @@ void conf_read(struct conf *conf, const struct conf_node *root, char *const *env
                struct conf_complaints *complaints)
 {
     struct reader reader = {conf, environment, complaints};
-    conf->private->origins =
-        conf_own(conf, mem_new(conf_option_count * sizeof *conf->private->origins));
+    conf->inner->origins =
+        conf_own(conf, mem_new(conf_option_count * sizeof *conf->inner->origins));
     check_sections(&reader, root);
     for (size_t i = 0; i < conf_section_count; i++)
         if (conf_sections[i].base == CONF_BASE_CONF)

@@ -35,11 +35,11 @@ struct conf_option {
     const char *section; /* "listen"; "issuers", "claims" (of an issuer), "channels" (of one) */
     const char *key;
     enum conf_type type;
+    bool reloadable;
     const char *fallback; /* the default as one would write it; NULL: must be given. Lists: "" */
     int64_t min;          /* of the number, the bytes of a text, in the field's unit */
     int64_t max;
     const char *const *words;
-    bool reloadable;
     size_t offset;
     const char *help; /* Markdown, whole sentences */
 };

@@ -1,5 +1,7 @@
 #include "app/conf_url.h"
 
+#include "base/buf.h"
+
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -122,7 +124,7 @@ static bool read_parameters(struct url *url, const char *at)
 }
 
 /* One of host[:port], [v6][:port]; returns where it ends, or NULL. The name is put to `names`. */
-static const char *read_host(const char *at, char *names)
+static const char *read_host(const char *at, struct buf *names)
 {
     size_t len;
     if (*at == '[') {
@@ -133,7 +135,7 @@ static const char *read_host(const char *at, char *names)
     } else {
         len = strcspn(at, ":/?,");
     }
-    strncat(names, at, len);
+    buf_add(names, at, len);
     at += len;
     at += *at == ']';
     if (*at && !strchr(":/?,", *at))
@@ -153,17 +155,15 @@ static const char *skip_user(struct url *url, const char *at)
 
 static bool read_hosts(struct url *url, const char **at)
 {
-    char *names = mem_new(strlen(*at) + 1);
-    const char *from = *at;
-    while (from) {
-        from = read_host(from, names);
-        if (!from || *from != ',')
-            break;
-        strcat(names, ",");
-        from++;
+    struct buf names;
+    buf_init(&names, strlen(*at));
+    const char *from = read_host(*at, &names);
+    while (from && *from == ',') {
+        buf_char(&names, ',');
+        from = read_host(from + 1, &names);
     }
-    char *decoded = from ? decode(names, strlen(names)) : NULL;
-    free(names);
+    char *decoded = from ? decode(names.bytes, names.len) : NULL;
+    buf_free(&names);
     if (!decoded)
         return false;
     if (*decoded)
