@@ -65,7 +65,8 @@ static void borrow_identity(struct app *app, struct identity *identity)
         .user = claims->user,
         .roles = app->roles,
         .role_count = claims->role_count,
-        .expires_at_us = claims->expires_at_us + claims->leeway_us,
+        .expires_at_us = claims->expires_at_us,
+        .leeway_us = claims->leeway_us,
     };
 }
 

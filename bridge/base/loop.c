@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <uv.h>
 
+enum { SETTLE_TURNS = 100 };
+
 struct loop {
     uv_loop_t uv;
     uv_prepare_t turn;
@@ -60,10 +62,17 @@ static void close_left(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
+enum { CLOSING_TURNS_MAX = 100 };
+
+/* libwebsockets closes its handles in steps, each from the callback of the one before: they get the
+ * turns for that before what is left is closed, since to close a handle twice aborts. */
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    uv_prepare_stop(&loop->turn);
+    for (int i = 0; i < CLOSING_TURNS_MAX && uv_run(&loop->uv, UV_RUN_NOWAIT); i++)
+        ;
     uv_walk(&loop->uv, close_left, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
@@ -78,6 +87,12 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     uv_stop(&loop->uv);
+}
+
+void loop_settle(struct loop *loop)
+{
+    for (int turn = 0; turn < SETTLE_TURNS && uv_run(&loop->uv, UV_RUN_NOWAIT); turn++)
+        ;
 }
 
 void *loop_native(struct loop *loop)

@@ -22,6 +22,8 @@ void loop_free(struct loop *loop);
 /* Runs until loop_stop(). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* Lets what is closing close, without waiting: a bounded number of turns after loop_run(). */
+void loop_settle(struct loop *loop);
 /* The uv_loop_t, for the guest. */
 void *loop_native(struct loop *loop);
 

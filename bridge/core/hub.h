@@ -21,7 +21,8 @@ struct identity {
     const char *user;
     const char *const *roles;
     size_t role_count;
-    int64_t expires_at_us; /* wall clock, leeway included */
+    int64_t expires_at_us; /* wall clock: what the token says */
+    int64_t leeway_us;     /* how much later the session ends */
 };
 
 struct hub_limits {

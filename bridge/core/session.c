@@ -293,8 +293,10 @@ static void enter_roles(struct session *session, const struct identity *identity
 static void take_expiry(struct session *session, const struct identity *identity)
 {
     struct hub *hub = session->hub;
-    int64_t left_ms = (identity->expires_at_us - hub->options.wall_us()) / 1000;
+    int64_t end_us = identity->expires_at_us + identity->leeway_us;
+    int64_t left_ms = (end_us - hub->options.wall_us()) / 1000;
     session->expires_us = identity->expires_at_us;
+    session->leeway_us = identity->leeway_us;
     session->expires_ms = hub->options.mono_ms() + left_ms;
     session->warned = false;
 }
@@ -394,7 +396,7 @@ static bool has_role(const struct identity *identity, const char *role)
 /* Rights are looked at anew with each token: roles that it no longer names are left. */
 static void leave_lost_roles(struct session *session, const struct identity *identity)
 {
-    for (unsigned i = session->seat_count; i-- > 0;) {
+    for (unsigned i = session->seat_count; i-- > 0 && session->state != SESSION_CLOSED;) {
         const char *name = session->seats[i].room->name;
         if (strncmp(name, "role:", 5) != 0 || has_role(identity, name + 5))
             continue;
@@ -848,7 +850,7 @@ static enum close_reason overdue(const struct session *session, int64_t now_ms, 
     if (session->state == SESSION_ACCEPTED)
         return now_ms - session->opened_ms >= options->limits.auth_timeout_ms ? CLOSE_AUTH_TIMEOUT
                                                                               : CLOSE_REASON_COUNT;
-    if (wall_us >= session->expires_us || now_ms >= session->expires_ms)
+    if (wall_us >= session->expires_us + session->leeway_us || now_ms >= session->expires_ms)
         return CLOSE_TOKEN_EXPIRED;
     if (now_ms - session->opened_ms >= options->limits.max_session_ms)
         return CLOSE_RESTART;

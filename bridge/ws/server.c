@@ -284,8 +284,10 @@ void server_free(struct server *server)
         return;
     acceptor_close(&server->acceptor);
     acceptor_close(&server->admin_acceptor);
-    if (server->context)
+    if (server->context) {
         lws_context_destroy(server->context);
+        loop_settle(server->options.loop); /* a guest's handles close in turns of the loop */
+    }
     tls_free(server->tls);
     site_free(server->site);
     free(server);
