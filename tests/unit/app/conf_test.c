@@ -409,6 +409,8 @@ static void deep_nesting_is_refused(void **state)
     char text[100001] = "a: ";
     memset(text + 3, '[', sizeof text - 4);
     refused(text, "vigie.yaml:1: expected at most 8 levels\n");
+    refused("a: [[[[[[[[]]]]]]]]\n", "vigie.yaml:1: expected at most 8 levels\n");
+    refused(MINIMAL "a: [[[[[[[]]]]]]]\n", "vigie.yaml:11: a: expected a known key\n");
 }
 
 static void a_thousand_errors_end_in_one_line(void **state)
