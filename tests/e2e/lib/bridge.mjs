@@ -19,7 +19,12 @@ export const BINARY = path.resolve(ROOT, process.env.VIGIE_BINARY ?? 'build/asan
 
 /** Every channel of the two demo schemas. */
 export const TABLES = ['devis', 'factures', 'interventions', 'clients', 'messages',
-                       'facture', 'intervention', 'client', 'message'];
+                       'client', 'invoice', 'intervention', 'message'];
+
+/** Ours, without what the bridge would take for its configuration. */
+export function cleanEnvironment() {
+    return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VIGIE_')));
+}
 
 /** @type {{certificate: string, key: string} | null} */
 let pair = null;
@@ -155,7 +160,7 @@ export class Bridge {
             cwd: '/',
             stdio: ['ignore', 'pipe', 'pipe'],
             env: {
-                ...process.env,
+                ...cleanEnvironment(),
                 ASAN_OPTIONS: 'detect_leaks=1:exitcode=99:detect_stack_use_after_return=1',
                 UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
                 ...this.env,
