@@ -159,6 +159,18 @@ void hub_may_join(struct hub *hub, uint64_t ticket, bool allowed)
 
 /* ---- the database ---- */
 
+/* Their cursors are of the epoch before, though the position may be the same. */
+static void forget_heartbeats(struct hub *hub)
+{
+    struct company *company;
+    struct company *next;
+    HASH_ITER(hh, hub->companies, company, next)
+    {
+        frame_unref(company->heartbeat);
+        company->heartbeat = NULL;
+    }
+}
+
 static void begin_anew(struct hub *hub, const char *epoch, const uint8_t key[SEAL_KEY_BYTES],
                        int64_t last_seq)
 {
@@ -166,7 +178,9 @@ static void begin_anew(struct hub *hub, const char *epoch, const uint8_t key[SEA
     hub->codec = cursor_codec_new(key, epoch);
     snprintf(hub->epoch, sizeof hub->epoch, "%s", epoch);
     hub->position = last_seq;
+    hub->era++;
     history_reset(&hub->history, last_seq);
+    forget_heartbeats(hub);
     for (uint32_t i = 0; i < hub->slot_count; i++) {
         struct session *session = hub->slots[i].session;
         if (!session || session->state == SESSION_ACCEPTED || session->state == SESSION_CLOSED)
@@ -285,8 +299,9 @@ void hub_drain(struct hub *hub, int64_t window_ms)
         if (!session || session->state == SESSION_CLOSED)
             continue;
         session->leave_ms = now_ms + 1 + random_below(hub, window_ms);
-        /* it comes back at a moment of its own, so that not all knock at once */
-        if (session->state != SESSION_ACCEPTED)
+        /* it comes back at a moment of its own, so that not all knock at once; nothing comes before
+         * `ready` */
+        if (session->state == SESSION_CATCHING_UP || session->state == SESSION_LIVE)
             session_send(session, session->protocol->drain(random_below(hub, window_ms)));
     }
 }

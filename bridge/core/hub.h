@@ -89,6 +89,7 @@ struct hub {
     struct history history;
     struct cursor_codec *codec; /* NULL until the database was there once */
     char epoch[80];
+    unsigned era; /* grows with each beginning anew: what was asked before has no answer any more */
     int64_t position; /* every event up to here was published or lies before our time */
     struct slot *slots;
     uint32_t slot_count;

@@ -34,8 +34,9 @@ enum {
     REPLAY_ROWS = 200,
     REPLAY_RETRY_MS = 1000,
     READY_WAIT_MS = 10000, /* how long `ready` may wait for the database */
-    WARN_AHEAD_S = 60,
+    WARN_AHEAD_US = 60000000,
     PENDING_MAX = 64,
+    OWN_BYTES = 16384, /* of the queue, beyond its budget: for what is said to one session alone */
 };
 
 static void mark_dirty(struct session *session)
@@ -87,9 +88,6 @@ static bool push(struct session *session, struct frame *frame)
     struct hub *hub = session->hub;
     if (!passes_gate(session, frame, 0))
         return true; /* dropped, and the session with it */
-    bool crowded = hub->queued_bytes + frame->len > hub->options.limits.queue_total_bytes;
-    if (session->outq.count && crowded)
-        return false;
     if (!session->outq.count)
         session->progress_ms = hub->options.mono_ms();
     if (!outq_push(&session->outq, frame))
@@ -137,6 +135,14 @@ static void say_cursor(struct session *session, int64_t seq, char text[CURSOR_TE
     cursor_write(session->hub->codec, session->company->id, seq, text);
 }
 
+/* Up to where everything was queued to it. Live, that is as far as the hub; or further, after a
+ * resume that began on a bridge that has read more. */
+static int64_t reached(const struct session *session)
+{
+    int64_t position = session->hub->position;
+    return session->state == SESSION_LIVE && position > session->pos ? position : session->pos;
+}
+
 /* ---- opening and closing ---- */
 
 struct session *session_new(struct hub *hub, const struct protocol *protocol,
@@ -154,7 +160,7 @@ struct session *session_new(struct hub *hub, const struct protocol *protocol,
     session->speech = (int16_t)(hub->options.limits.messages_per_second * 2);
     session->speech_ms = session->opened_ms;
     session->gap = -1;
-    outq_init(&session->outq, hub->options.limits.queue_bytes);
+    outq_init(&session->outq, hub->options.limits.queue_bytes + OWN_BYTES);
     hub->options.random(&session->id, sizeof session->id);
     hub_seat(hub, session);
     hub->metrics.sessions[SESSION_ACCEPTED]++;
@@ -290,6 +296,14 @@ static void enter_roles(struct session *session, const struct identity *identity
     }
 }
 
+/* A minute ahead, or a quarter of the life of a very short token: warned at once of each, a client
+ * would do nothing but renew. */
+static int64_t warning_due(int64_t expires_us, int64_t now_us)
+{
+    int64_t quarter_us = (expires_us - now_us) / 4;
+    return expires_us - (quarter_us < WARN_AHEAD_US ? quarter_us : WARN_AHEAD_US);
+}
+
 static void take_expiry(struct session *session, const struct identity *identity)
 {
     struct hub *hub = session->hub;
@@ -298,6 +312,7 @@ static void take_expiry(struct session *session, const struct identity *identity
     session->expires_us = identity->expires_at_us;
     session->leeway_us = identity->leeway_us;
     session->expires_ms = hub->options.mono_ms() + left_ms;
+    session->warn_us = warning_due(identity->expires_at_us, hub->options.wall_us());
     session->warned = false;
 }
 
@@ -483,12 +498,22 @@ static int seat_of(const struct session *session, const char *name)
     return -1;
 }
 
+/* Events wait within the session's budget and within that of all together. Only events: a session
+ * is not closed, for an answer that finds no place, because of what waits for others. */
+static bool has_place(const struct session *session, size_t len)
+{
+    const struct outq *q = &session->outq;
+    const struct hub *hub = session->hub;
+    return q->count == 0 || (q->used_bytes + len <= q->budget_bytes - OWN_BYTES &&
+                             hub->queued_bytes + len <= hub->options.limits.queue_total_bytes);
+}
+
 bool session_deliver(struct session *session, struct event *event, unsigned room_index)
 {
     struct hub *hub = session->hub;
     struct frame *frame =
         hub_event_frame(hub, session->protocol, session->company, event, room_index);
-    if (!push(session, frame)) {
+    if (!has_place(session, frame->len) || !push(session, frame)) {
         session->pos = event->seq - 1;
         set_state(session, SESSION_CATCHING_UP);
         hub->metrics.lagging[0]++;
@@ -513,7 +538,7 @@ bool session_deliver_any(struct session *session, struct event *event)
 /* Half of the queue is left to what is live: catching up goes on when the socket took its part. */
 static bool is_full(const struct session *session)
 {
-    return session->outq.used_bytes > session->outq.budget_bytes / 2;
+    return session->outq.used_bytes > (session->outq.budget_bytes - OWN_BYTES) / 2;
 }
 
 static void go_live(struct session *session)
@@ -541,6 +566,7 @@ static void ask(struct session *session)
     struct hub *hub = session->hub;
     if (session->asking)
         return;
+    session->asked_era = hub->era;
     session->asking = hub->options.replay(hub->options.arg, session_ticket(session, TICKET_REPLAY),
                                           session->company->id, session->pos, REPLAY_ROWS);
     session->retry_ms = session->asking ? 0 : hub->options.mono_ms() + REPLAY_RETRY_MS;
@@ -609,6 +635,10 @@ void session_replayed(struct session *session, const struct replay *replay)
     session->asking = false;
     if (session->state != SESSION_ADMITTED && session->state != SESSION_CATCHING_UP)
         return;
+    if (session->asked_era != session->hub->era) {
+        session_catch_up(session); /* its positions are those of another feed */
+        return;
+    }
     if (!replay->ok) {
         session->retry_ms = session->hub->options.mono_ms() + REPLAY_RETRY_MS;
         return;
@@ -623,7 +653,9 @@ void session_replayed(struct session *session, const struct replay *replay)
      * router brings up to there is passed over */
     if (taken && session->pos >= session->hub->position)
         go_live(session);
-    session_catch_up(session);
+    else if (taken || !sure)
+        session_catch_up(session);
+    /* else the queue is full, and session_drained() goes on */
 }
 
 void session_drained(struct session *session)
@@ -656,8 +688,7 @@ static bool may_not_ask(const char *room)
 static void say_joined(struct session *session, const char *room, int64_t id)
 {
     char cursor[CURSOR_TEXT_MAX];
-    say_cursor(session, session->state == SESSION_LIVE ? session->hub->position : session->pos,
-               cursor);
+    say_cursor(session, reached(session), cursor);
     session->hub->metrics.joins[0]++;
     if (session->state != SESSION_ADMITTED) /* then `ready` will list it */
         session_send(session, session->protocol->joined(room, id, cursor));
@@ -701,12 +732,29 @@ static char *claims_json(const struct session *session)
     return buf_take(&out);
 }
 
+static bool is_open(const struct session *session, uint8_t tag)
+{
+    for (unsigned i = 0; i < session->pending_count; i++)
+        if (session->pending[i].tag == tag)
+            return true;
+    return false;
+}
+
+/* One that no open question has: an answer must never be taken for that to another room. There are
+ * more of them than questions can be open. */
+static uint8_t take_tag(struct session *session)
+{
+    _Static_assert((int)PENDING_MAX < (int)TICKET_REPLAY, "there is always a free tag");
+    do
+        session->next_tag = (uint8_t)((session->next_tag + 1) % TICKET_REPLAY);
+    while (is_open(session, session->next_tag));
+    return session->next_tag;
+}
+
 static bool ask_permission(struct session *session, const char *room, int64_t id)
 {
     struct hub *hub = session->hub;
-    uint8_t tag = session->next_tag++;
-    if (session->next_tag == TICKET_REPLAY)
-        session->next_tag = 0;
+    uint8_t tag = take_tag(session);
     char *claims = claims_json(session);
     bool asked =
         hub->options.may_join(hub->options.arg, session_ticket(session, tag), claims, room);
@@ -792,6 +840,7 @@ void session_leave(struct session *session, const char *room, int64_t id)
 void session_heard(struct session *session)
 {
     session->heard_ms = session->hub->options.mono_ms();
+    session->pinged_ms = 0;
 }
 
 bool session_spoke(struct session *session)
@@ -814,10 +863,9 @@ bool session_spoke(struct session *session)
 
 static struct frame *heartbeat(struct session *session)
 {
-    struct hub *hub = session->hub;
     struct company *company = session->company;
     bool live = session->state == SESSION_LIVE;
-    int64_t seq = live && hub->position > session->pos ? hub->position : session->pos;
+    int64_t seq = reached(session);
     if (live && company->heartbeat && company->heartbeat_seq == seq)
         return frame_ref(company->heartbeat);
     char cursor[CURSOR_TEXT_MAX];
@@ -840,8 +888,11 @@ static void beat(struct session *session, int64_t now_ms)
         return; /* what waits in the queue is a sign of life already */
     session->beat_ms = now_ms;
     session_send(session, heartbeat(session));
-    if (session->state != SESSION_CLOSED && session->protocol->ping)
-        session_send(session, session->protocol->ping());
+    if (session->state == SESSION_CLOSED || !session->protocol->ping)
+        return;
+    if (!session->pinged_ms)
+        session->pinged_ms = now_ms;
+    session_send(session, session->protocol->ping());
 }
 
 static enum close_reason overdue(const struct session *session, int64_t now_ms, int64_t wall_us)
@@ -856,22 +907,22 @@ static enum close_reason overdue(const struct session *session, int64_t now_ms, 
         return CLOSE_RESTART;
     if (session->outq.count && now_ms - session->progress_ms >= options->limits.slow_timeout_ms)
         return CLOSE_SLOW_CONSUMER;
-    int64_t silence_ms = options->heartbeat_ms + options->heartbeat_timeout_ms;
-    if (session->protocol->ping && !session->outq.count && now_ms - session->heard_ms > silence_ms)
+    /* not before a ping went unanswered: while frames wait none is sent, and that is no silence */
+    if (session->pinged_ms && !session->outq.count &&
+        now_ms - session->pinged_ms > options->heartbeat_timeout_ms)
         return CLOSE_DEAD;
     if (session->state == SESSION_ADMITTED && now_ms - session->admitted_ms > READY_WAIT_MS)
         return CLOSE_OVERLOADED;
     return CLOSE_REASON_COUNT;
 }
 
-/* Once for each token: a minute ahead, or a quarter of the life of a very short one. */
-static void warn_of_expiry(struct session *session)
+/* Once for each token. */
+static void warn_of_expiry(struct session *session, int64_t wall_us)
 {
-    int64_t left_s = expires_in_s(session);
-    if (session->warned || left_s > WARN_AHEAD_S || session->state == SESSION_ADMITTED)
+    if (session->warned || wall_us < session->warn_us || session->state == SESSION_ADMITTED)
         return;
     session->warned = true;
-    session_send(session, session->protocol->expiring(left_s));
+    session_send(session, session->protocol->expiring(expires_in_s(session)));
 }
 
 void session_tick(struct session *session, int64_t now_ms, int64_t wall_us)
@@ -887,7 +938,7 @@ void session_tick(struct session *session, int64_t now_ms, int64_t wall_us)
     }
     if (session->state == SESSION_ACCEPTED)
         return;
-    warn_of_expiry(session);
+    warn_of_expiry(session, wall_us);
     beat(session, now_ms);
     if (session->state != SESSION_CLOSED && session->retry_ms && now_ms >= session->retry_ms) {
         session->retry_ms = 0;

@@ -52,12 +52,15 @@ struct session {
     int64_t opened_ms;
     int64_t heard_ms;
     int64_t beat_ms;     /* when the last heartbeat was queued */
+    int64_t pinged_ms;   /* when the first ping since the last sign of life was; 0: none */
     int64_t progress_ms; /* when the queue was last empty or last gave a frame away */
+    unsigned asked_era;  /* of the hub, at that question */
     int64_t retry_ms;    /* ask the database again then; 0: no */
     int64_t admitted_ms;
     int64_t expires_us; /* wall clock: what the token says */
     int64_t leeway_us;  /* and how much longer it may stay */
     int64_t expires_ms; /* the end of both, on the clock that does not jump */
+    int64_t warn_us;    /* wall clock: when `expiring` is due */
     int64_t leave_ms;   /* drain: when its turn to go comes; 0: stays */
     uint64_t delivered;
     uint32_t slot;
