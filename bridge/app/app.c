@@ -21,7 +21,7 @@ enum {
 
 struct app {
     const struct args *args;
-    char *const *environ;
+    char *const *environment;
     struct conf *conf;
     struct loop *loop;
     struct metrics *metrics;
@@ -264,7 +264,7 @@ static void take_conf(struct app *app, struct conf *conf, struct verifier *verif
 static bool load_again(struct app *app, struct buf *errors)
 {
     int code = 0;
-    struct conf *conf = conf_load(app->args->config, app->environ, errors, &code);
+    struct conf *conf = conf_load(app->args->config, app->environment, errors, &code);
     struct verifier *verifier = NULL;
     struct err err = {""};
     bool ok = conf && conf_check_files(conf, errors);
@@ -394,6 +394,7 @@ static void watch_signals(struct app *app)
 static bool assemble(struct app *app, struct err *err)
 {
     app->loop = loop_new();
+    watch_signals(app); /* first: one that comes early waits for the loop to run */
     app->metrics = metrics_new();
     register_metrics(app);
     app->verifier = setup_verifier(app->conf, err);
@@ -406,7 +407,6 @@ static bool assemble(struct app *app, struct err *err)
     app->tick = loop_timer_new(app->loop, on_tick, app);
     app->again = loop_timer_new(app->loop, flush, app);
     app->stop = loop_timer_new(app->loop, look_whether_done, app);
-    watch_signals(app);
     loop_at_turn_end(app->loop, on_turn_end, app);
     return true;
 }
@@ -442,11 +442,11 @@ static void dismantle(struct app *app)
     conf_free(app->conf);
 }
 
-static struct conf *load(const struct args *args, char *const *environ, int *code)
+static struct conf *load(const struct args *args, char *const *environment, int *code)
 {
     struct buf errors;
     buf_init(&errors, CONF_ERRORS_BYTES_MAX);
-    struct conf *conf = conf_load(args->config, environ, &errors, code);
+    struct conf *conf = conf_load(args->config, environment, &errors, code);
     if (conf && !conf_check_files(conf, &errors)) {
         conf_free(conf);
         conf = NULL;
@@ -464,11 +464,11 @@ static void log_warnings(const struct conf *conf)
         log_warn("config_warning", LOG_S("msg", conf->warnings.items[i]));
 }
 
-int app_run(const struct args *args, char *const *environ)
+int app_run(const struct args *args, char *const *environment)
 {
     int code = APP_CONFIG;
-    struct app app = {.args = args, .environ = environ};
-    app.conf = load(args, environ, &code);
+    struct app app = {.args = args, .environment = environment};
+    app.conf = load(args, environment, &code);
     if (!app.conf)
         return code;
     log_setup(app.conf->log.level, app.conf->log.format);
@@ -488,11 +488,11 @@ int app_run(const struct args *args, char *const *environ)
     return ok ? APP_OK : APP_CONFIG;
 }
 
-int app_check(const struct args *args, char *const *environ)
+int app_check(const struct args *args, char *const *environment)
 {
     int code = APP_CONFIG;
     struct err err = {""};
-    struct conf *conf = load(args, environ, &code);
+    struct conf *conf = load(args, environment, &code);
     if (!conf)
         return code;
     struct verifier *verifier = setup_verifier(conf, &err);

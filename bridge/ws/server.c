@@ -11,6 +11,7 @@ enum {
     HEADER_BYTES = 12288, /* a token of 8 KiB in a header, and what a browser sends besides */
     RX_BYTES = 256,       /* clients say little; this is kept for each connection */
     ADMIN_CONNECTIONS_MAX = 64,
+    DESTROY_STEPS = 3,
 };
 
 /* Whatever integer a version of the library keeps ids in: -1 means "leave as they are". */
@@ -56,11 +57,12 @@ static bool make_context(struct server *server, struct err *err)
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_line);
     void *loops[1] = {loop_native(server->options.loop)};
     struct lws_context_creation_info info = {
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_VALIDATE_UTF8 |
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
+                   LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    (server->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .foreign_loops = loops,
         .user = server,
+        .pcontext = &server->context,
         .gid = (KEEP_ID(gid)) - 1,
         .uid = (KEEP_ID(uid)) - 1,
         .max_http_header_data2 = HEADER_BYTES,
@@ -284,9 +286,11 @@ void server_free(struct server *server)
         return;
     acceptor_close(&server->acceptor);
     acceptor_close(&server->admin_acceptor);
-    if (server->context) {
+    /* As a guest it is destroyed in steps, its handles closing in turns of the loop between them;
+     * it sets our pointer to NULL when it is through. */
+    for (int step = 0; server->context && step < DESTROY_STEPS; step++) {
         lws_context_destroy(server->context);
-        loop_settle(server->options.loop); /* a guest's handles close in turns of the loop */
+        loop_settle(server->options.loop);
     }
     tls_free(server->tls);
     site_free(server->site);
