@@ -95,6 +95,7 @@ void reason_line(char *line, size_t size, const char *text)
 {
     size_t used = 0;
     while (*text) {
+        text += strspn(text, " \t"); /* libpq indents what follows */
         size_t len = strcspn(text, "\n");
         bool wanted = len > 0 && strncmp(text, "LOCATION:", 9) != 0;
         for (size_t i = 0; wanted && used > 0 && i < 2 && used + 1 < size; i++)

@@ -117,6 +117,8 @@ static void close_conn(void *arg, enum close_reason reason)
 
 static const struct transport transport = {.flush = flush, .close = close_conn};
 
+/* Returning -1 here would count as a failed write, and the socket would end without a Close frame. A
+ * kill asked for now is a polite one: the frame goes out next, and its answer is waited for. */
 static int say_goodbye(struct conn *conn)
 {
     const char *name = close_names[conn->reason];
@@ -124,7 +126,8 @@ static int say_goodbye(struct conn *conn)
     size_t len = strlen(name);
     memcpy(text, name, len);
     lws_close_reason(conn->wsi, (enum lws_close_status)close_codes[conn->reason], text, len);
-    return -1;
+    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+    return 0;
 }
 
 static int on_writeable(struct conn *conn)
