@@ -199,13 +199,31 @@ static void forget_unreachable(struct hub *hub)
     }
 }
 
+/* A session that resumed from a bridge which had read more may stand beyond a feed that lost its
+ * end, though we do not: what takes those positions next would be passed over. */
+static void doubt_those_ahead(struct hub *hub, int64_t last_seq)
+{
+    for (uint32_t i = 0; i < hub->slot_count; i++) {
+        struct session *session = hub->slots[i].session;
+        if (!session || session->pos <= last_seq)
+            continue;
+        if (session->state != SESSION_CATCHING_UP && session->state != SESSION_LIVE)
+            continue;                      /* one not let in yet is checked when it is */
+        session->asked_era = hub->era - 1; /* what it asked is of the feed that was lost */
+        session_gap(session, GAP_EPOCH);
+    }
+}
+
 int64_t hub_database_up(struct hub *hub, const char *epoch, const uint8_t key[SEAL_KEY_BYTES],
                         int64_t last_seq, int64_t floor_seq)
 {
     bool known = hub->codec && strcmp(hub->epoch, epoch) == 0 && last_seq >= hub->position;
     if (!known) {
         begin_anew(hub, epoch, key, last_seq);
-    } else if (hub->position < floor_seq) {
+        return hub->position;
+    }
+    doubt_those_ahead(hub, last_seq);
+    if (hub->position < floor_seq) {
         /* away for longer than the database remembers: what was in between is gone */
         hub->position = floor_seq;
         history_reset(&hub->history, floor_seq);
