@@ -27,7 +27,7 @@ static void key_is_usable(const struct key *key)
     must(EVP_PKEY_is_a(pkey, rsa ? "RSA" : "EC"));
     must(EVP_PKEY_get_bits(pkey) >= (rsa ? 2048 : 256));
     must(key->signature_bytes >= 64 && key->signature_bytes <= KEY_SIGNATURE_BYTES_MAX);
-    must(strlen(key->kid) <= KEY_ID_MAX && !strstr(key->material, "PRIVATE"));
+    must(strlen(key->kid) <= KEY_ID_MAX && !strstr(key->material, "PRIVATE KEY"));
     EVP_PKEY_free(pkey);
     BIO_free(bio);
 }

@@ -289,12 +289,12 @@ static bool parse_point(const uint8_t *x, size_t x_len, const uint8_t *y, size_t
     return parse_keys(ES256, jwk, NULL);
 }
 
-static void get_point(uint8_t x[33], uint8_t y[33])
+static void get_point(EVP_PKEY *pkey, uint8_t x[33], uint8_t y[33])
 {
     BIGNUM *number_x = NULL;
     BIGNUM *number_y = NULL;
-    assert_int_equal(EVP_PKEY_get_bn_param(keys.p256, OSSL_PKEY_PARAM_EC_PUB_X, &number_x), 1);
-    assert_int_equal(EVP_PKEY_get_bn_param(keys.p256, OSSL_PKEY_PARAM_EC_PUB_Y, &number_y), 1);
+    assert_int_equal(EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_EC_PUB_X, &number_x), 1);
+    assert_int_equal(EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &number_y), 1);
     BN_bn2binpad(number_x, x, 33);
     BN_bn2binpad(number_y, y, 33);
     BN_free(number_x);
@@ -307,7 +307,7 @@ static void a_point_off_its_curve_is_refused(void **state)
     uint8_t x[33];
     uint8_t y[33];
     uint8_t zero[32] = {0};
-    get_point(x, y);
+    get_point(keys.p256, x, y);
     assert_true(parse_point(x + 1, 32, y + 1, 32));
     y[32] ^= 1;
     assert_refused(parse_point(x + 1, 32, y + 1, 32), "public key");
@@ -319,12 +319,33 @@ static void coordinates_have_the_exact_size_of_the_field(void **state)
     (void)state;
     uint8_t x[33];
     uint8_t y[33];
-    get_point(x, y);
+    get_point(keys.p256, x, y);
     assert_refused(parse_point(x, 33, y + 1, 32), "public key");
     assert_refused(parse_point(x + 1, 32, y, 33), "public key");
     assert_refused(parse_point(x + 1, 31, y + 1, 32), "public key");
     assert_refused(parse_point(x + 1, 32, y + 1, 31), "public key");
     assert_refused(parse_point(x + 1, 0, y + 1, 32), "public key");
+}
+
+/* One key in 256: what its coordinate lacks is what a zeroed buffer would put there. */
+static void a_coordinate_without_its_last_zero_is_refused(void **state)
+{
+    (void)state;
+    bool x_done = false;
+    bool y_done = false;
+    while (!x_done || !y_done) {
+        uint8_t x[33];
+        uint8_t y[33];
+        EVP_PKEY *pkey = ec_on("P-256");
+        get_point(pkey, x, y);
+        EVP_PKEY_free(pkey);
+        if (x[32] == 0)
+            assert_refused(parse_point(x + 1, 31, y + 1, 32), "public key");
+        if (y[32] == 0)
+            assert_refused(parse_point(x + 1, 32, y + 1, 31), "public key");
+        x_done = x_done || x[32] == 0;
+        y_done = y_done || y[32] == 0;
+    }
 }
 
 static void a_key_on_another_curve_than_it_says_is_refused(void **state)
@@ -356,6 +377,8 @@ static void a_document_that_is_no_key_set_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_refused(parse(RS256, wrong[i]), "expected");
+    assert_refused(parse_keys(RS256, rsa_jwk(keys.rsa, ",\"kid\":\"1\",\"kid\":\"2\""), NULL),
+                   "duplicate members");
 }
 
 static void an_error_names_the_line_and_quotes_nothing(void **state)
@@ -449,6 +472,7 @@ int main(void)
         TEST(an_rsa_modulus_over_8192_bits_is_refused),
         TEST(a_point_off_its_curve_is_refused),
         TEST(coordinates_have_the_exact_size_of_the_field),
+        TEST(a_coordinate_without_its_last_zero_is_refused),
         TEST(a_key_on_another_curve_than_it_says_is_refused),
         TEST(a_document_that_is_no_key_set_is_refused),
         TEST(an_error_names_the_line_and_quotes_nothing),

@@ -197,6 +197,17 @@ static void an_rsa_exponent_of_3_is_refused(void **state)
     EVP_PKEY_CTX_free(ctx);
 }
 
+static EVP_PKEY *rsa_pss(void)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY *pkey = NULL;
+    assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048), 1);
+    assert_int_equal(EVP_PKEY_keygen(ctx, &pkey), 1);
+    EVP_PKEY_CTX_free(ctx);
+    return pkey;
+}
+
 static void a_key_of_another_kind_or_curve_is_refused(void **state)
 {
     (void)state;
@@ -208,6 +219,7 @@ static void a_key_of_another_kind_or_curve_is_refused(void **state)
     assert_false(loads_pkey("ES256", ec_on("secp256k1"), "curve P-256"));
     assert_false(loads_pkey("ES256", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), "curve P-256"));
     assert_false(loads_pkey("RS256", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "an RSA key"));
+    assert_false(loads_pkey("RS256", rsa_pss(), "an RSA key"));
 }
 
 static void each_curve_serves_its_algorithm(void **state)

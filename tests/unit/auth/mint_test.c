@@ -2,6 +2,7 @@
 #include "signer.h"
 
 #include <openssl/err.h>
+#include <openssl/ui.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -157,7 +158,16 @@ static void a_weak_or_wrong_key_does_not_sign(void **state)
     EVP_PKEY_free(curve);
 }
 
-/* With the usual reader this test would wait for a terminal. */
+static bool asked;
+
+static int note_the_question(UI *ui)
+{
+    (void)ui;
+    asked = true;
+    return 0;
+}
+
+/* The terminal of this test is a method that remembers whether it was opened. */
 static void nobody_is_asked_for_a_passphrase(void **state)
 {
     (void)state;
@@ -169,7 +179,13 @@ static void nobody_is_asked_for_a_passphrase(void **state)
     char *text = bio_text(bio);
     struct given_file file = given_text(text);
     struct mint_options options = usual("ES256", file.path);
+    UI_METHOD *terminal = UI_create_method("terminal");
+    UI_method_set_opener(terminal, note_the_question);
+    UI_set_default_method(terminal);
     assert_not_minted(&options, "without passphrase");
+    assert_false(asked);
+    UI_set_default_method(UI_OpenSSL());
+    UI_destroy_method(terminal);
     given_close(&file);
     free(text);
     EVP_PKEY_free(pkey);
