@@ -4,7 +4,7 @@
 
 #include "core/frame.h"
 
-enum { WSFRAME_TEXT = 0x1, WSFRAME_PING = 0x9 };
+enum { WSFRAME_TEXT = 0x1, WSFRAME_CLOSE = 0x8, WSFRAME_PING = 0x9 };
 
 /* A whole frame with its header, ready for the socket; the caller owns it. */
 struct frame *wsframe_new(unsigned opcode, const void *payload, size_t len) MUST_USE;

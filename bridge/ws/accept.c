@@ -1,5 +1,6 @@
 #include "ws/accept.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -21,6 +22,7 @@ enum {
     /* A stalled reader is noticed after this much, not after the megabytes that the kernel would
      * take by itself (measured: up to 4 MB). */
     SEND_BUFFER_BYTES = 128 * 1024,
+    CLOCK_MS = 250,
 };
 
 const char *const accept_refusal_names[ACCEPT_REFUSAL_COUNT] = {
@@ -93,6 +95,13 @@ void acceptor_close(struct acceptor *acceptor)
     acceptor->fd = acceptor->spare_fd = -1;
 }
 
+void acceptor_free(struct acceptor *acceptor)
+{
+    acceptor_close(acceptor);
+    loop_timer_free(acceptor->clock);
+    acceptor->clock = NULL;
+}
+
 /* A reset instead of a farewell: no TIME_WAIT, and the client knows at once. */
 static void refuse(int fd)
 {
@@ -163,8 +172,17 @@ static struct peer *peer_new(struct acceptor *acceptor, struct address *address,
     address->count++;
     acceptor->count++;
     acceptor->unauthenticated++;
-    DL_APPEND(acceptor->peers, peer);
+    peer->since_ms = clock_mono_ms();
+    DL_APPEND(acceptor->waiting, peer);
     return peer;
+}
+
+void peer_settled(struct peer *peer)
+{
+    if (peer->settled)
+        return;
+    peer->settled = true;
+    DL_DELETE(peer->acceptor->waiting, peer);
 }
 
 void peer_authenticated(struct peer *peer)
@@ -186,7 +204,7 @@ void peer_free(struct peer *peer)
     peer->address->count--;
     address_release(acceptor, peer->address);
     acceptor->count--;
-    DL_DELETE(acceptor->peers, peer);
+    peer_settled(peer);
     free(peer);
 }
 
@@ -248,8 +266,24 @@ static void on_readable(void *arg, int io)
     }
 }
 
+/* One deadline for TLS and headers together. The library has timeouts of its own for each step, but
+ * each drop of a dripping client starts them anew. */
+static void on_clock(void *arg)
+{
+    struct acceptor *acceptor = arg;
+    int64_t latest_ms = clock_mono_ms() - acceptor->patience_ms;
+    while (acceptor->waiting && acceptor->waiting->since_ms <= latest_ms) {
+        struct peer *peer = acceptor->waiting;
+        peer_settled(peer);
+        acceptor->late[0]++;
+        acceptor->drop(acceptor->arg, peer);
+    }
+}
+
 void acceptor_start(struct acceptor *acceptor)
 {
+    acceptor->clock = loop_timer_new(acceptor->loop, on_clock, acceptor);
+    loop_timer_start(acceptor->clock, CLOCK_MS, CLOCK_MS);
     acceptor->watch = loop_fd_new(acceptor->loop, acceptor->fd, on_readable, acceptor);
     loop_fd_want(acceptor->watch, LOOP_READ);
 }

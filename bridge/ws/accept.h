@@ -23,9 +23,12 @@ struct address {
 struct peer {
     struct acceptor *acceptor;
     struct address *address; /* counted under; NULL on the admin listener */
-    struct peer *prev;
+    struct peer *prev;       /* in acceptor->waiting, until it is settled */
     struct peer *next;
-    void *guest; /* what the gate leaves for the connection: freed by whoever takes it */
+    bool settled;
+    int64_t since_ms;
+    void *socket; /* the transport's handle on it, for acceptor->drop */
+    void *guest;  /* what the gate leaves for the connection: freed by whoever takes it */
     void (*drop_guest)(void *guest);
     bool authenticated;
     char text[64]; /* the address, for log lines */
@@ -45,7 +48,9 @@ struct acceptor {
     struct loop *loop;
     struct accept_limits limits;
     struct address *addresses;
-    struct peer *peers;
+    struct peer *waiting; /* still in TLS or in their headers, oldest first */
+    struct loop_timer *clock;
+    int64_t patience_ms; /* how long that may last */
     unsigned count;
     unsigned unauthenticated;
     double *accepted;
@@ -54,6 +59,9 @@ struct acceptor {
     /* Takes over a socket and its peer (peer_free() when it is gone). False: it could not be had;
      * descriptor and peer are then closed here. */
     bool (*take)(void *arg, int fd, struct peer *peer);
+    /* Ends a socket whose patience is over; it goes the way of all others. */
+    void (*drop)(void *arg, struct peer *peer);
+    double *late;
 };
 
 enum accept_refusal {
@@ -71,7 +79,11 @@ bool acceptor_open(struct acceptor *acceptor, struct loop *loop, const char *add
 void acceptor_start(struct acceptor *acceptor);
 /* Closes the listening socket; peers stay. */
 void acceptor_close(struct acceptor *acceptor);
+/* And stops its clock. */
+void acceptor_free(struct acceptor *acceptor);
 
+/* Its headers are complete: it no longer has to hurry. */
+void peer_settled(struct peer *peer);
 /* The peer said who it is: it counts no longer as unauthenticated. */
 void peer_authenticated(struct peer *peer);
 /* NULL is allowed. */

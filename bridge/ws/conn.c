@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "proto/native.h"
+#include "proto/wsframe.h"
 #include "ws/private.h"
 
 #include <assert.h>
@@ -101,6 +102,22 @@ static void flush(void *arg)
     session_drained(conn->session);
 }
 
+/* The close frame is ours too. Debian's build of libwebsockets (_DEBUG with libuv) closes twice in
+ * a row as a self-test, so that a close frame of its own, asked for by lws_close_reason(), never
+ * leaves. */
+static void say_goodbye(struct conn *conn)
+{
+    unsigned code = close_codes[conn->reason];
+    char text[64] = {(char)(code >> 8), (char)code};
+    size_t len = strlen(close_names[conn->reason]);
+    memcpy(text + 2, close_names[conn->reason], len);
+    struct frame *frame = wsframe_new(WSFRAME_CLOSE, text, len + 2);
+    conn->said_goodbye = true;
+    if (lws_write(conn->wsi, frame->bytes, frame->len, LWS_WRITE_RAW) < 0)
+        die(conn);
+    frame_unref(frame);
+}
+
 static void close_conn(void *arg, enum close_reason reason)
 {
     struct conn *conn = arg;
@@ -110,34 +127,23 @@ static void close_conn(void *arg, enum close_reason reason)
         die(conn);
         return;
     }
-    /* the close frame goes out in the next WRITEABLE; a peer that never lets it is cut off */
+    /* the client answers with its own close frame; one that does not is cut off */
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, GOODBYE_WAIT_S);
-    lws_callback_on_writable(conn->wsi);
+    if (!conn->choked)
+        say_goodbye(conn);
 }
 
 static const struct transport transport = {.flush = flush, .close = close_conn};
-
-/* Returning -1 here would count as a failed write, and the socket would end without a Close frame. A
- * kill asked for now is a polite one: the frame goes out next, and its answer is waited for. */
-static int say_goodbye(struct conn *conn)
-{
-    const char *name = close_names[conn->reason];
-    unsigned char text[64];
-    size_t len = strlen(name);
-    memcpy(text, name, len);
-    lws_close_reason(conn->wsi, (enum lws_close_status)close_codes[conn->reason], text, len);
-    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
-    return 0;
-}
 
 static int on_writeable(struct conn *conn)
 {
     if (!conn->session || conn->peer_closing)
         return 0;
-    if (conn->closing)
-        return say_goodbye(conn);
     conn->choked = false;
-    flush(conn);
+    if (!conn->closing)
+        flush(conn);
+    else if (!conn->said_goodbye)
+        say_goodbye(conn);
     return 0;
 }
 
@@ -223,12 +229,13 @@ static int on_established(struct lws *wsi, struct conn *conn)
     struct server *server = server_of(wsi);
     struct peer *peer = peer_of(wsi);
     *conn = (struct conn){.wsi = wsi, .server = server};
+    peer_settled(peer);
     buf_init(&conn->message, server->options.max_message_bytes);
     conn->session =
         session_new(server->options.hub, &native_protocol, &transport, conn, peer->text);
     if (!conn->session) {
-        lws_close_reason(wsi, (enum lws_close_status)close_codes[CLOSE_RESTART], NULL, 0);
-        return -1;
+        close_conn(conn, CLOSE_RESTART);
+        return 0;
     }
     struct guest *guest = peer->guest;
     peer->guest = NULL;
@@ -253,7 +260,7 @@ static void on_closed(struct conn *conn)
 static int on_peer_close(struct conn *conn)
 {
     conn->peer_closing = true;
-    return 0;
+    return conn->said_goodbye ? -1 : 0; /* both have said it: no second close frame */
 }
 
 /* ---- plain HTTP on the public door: the demo site, if there is one ---- */

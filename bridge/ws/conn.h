@@ -14,6 +14,7 @@ struct conn {
     struct session *session;
     struct buf message; /* the fragments of the message being received */
     bool choked;        /* libwebsockets holds bytes that the socket did not take */
+    bool said_goodbye;  /* our close frame was written */
     bool closing;       /* nothing is written any more, whatever is asked */
     bool peer_closing;  /* the client sent a close frame first */
     uint8_t reason;     /* enum close_reason, once closing */

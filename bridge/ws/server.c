@@ -118,7 +118,14 @@ static bool adopt(struct lws_vhost *vhost, int fd, struct peer *peer)
     if (!wsi)
         return false; /* the library has closed the descriptor */
     lws_set_opaque_user_data(wsi, peer);
+    peer->socket = wsi;
     return true;
+}
+
+static void drop(void *arg, struct peer *peer)
+{
+    (void)arg;
+    lws_set_timeout(peer->socket, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
 static bool take_client(void *arg, int fd, struct peer *peer)
@@ -143,7 +150,9 @@ static bool open_listeners(struct server *server, struct err *err)
     const struct server_options *options = &server->options;
     server->acceptor.take = take_client;
     server->admin_acceptor.take = take_admin;
+    server->acceptor.drop = server->admin_acceptor.drop = drop;
     server->acceptor.arg = server->admin_acceptor.arg = server;
+    server->acceptor.patience_ms = server->admin_acceptor.patience_ms = options->header_timeout_ms;
     take_limits(server);
     server->admin_acceptor.limits =
         (struct accept_limits){ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_MAX};
@@ -176,6 +185,10 @@ static void register_metrics(struct server *server)
         declare(server, (struct metric_def){"vigie_admin_connections_rejected_total",
                                             METRIC_COUNTER, "admin sockets refused", "reason",
                                             accept_refusal_names, ACCEPT_REFUSAL_COUNT});
+    server->acceptor.late = server->admin_acceptor.late =
+        declare(server, (struct metric_def){"vigie_handshakes_late_total", METRIC_COUNTER,
+                                            "sockets dropped before their headers were complete",
+                                            NULL, NULL, 0});
     server->refused =
         declare(server, (struct metric_def){"vigie_handshakes_refused_total", METRIC_COUNTER,
                                             "opening handshakes refused, by reason", "reason",
@@ -284,8 +297,8 @@ void server_free(struct server *server)
 {
     if (!server)
         return;
-    acceptor_close(&server->acceptor);
-    acceptor_close(&server->admin_acceptor);
+    acceptor_free(&server->acceptor);
+    acceptor_free(&server->admin_acceptor);
     /* As a guest it is destroyed in steps, its handles closing in turns of the loop between them;
      * it sets our pointer to NULL when it is through. */
     for (int step = 0; server->context && step < DESTROY_STEPS; step++) {
