@@ -25,12 +25,11 @@ BEGIN
     IF last_seq < after + max_rows AND NOT pg_is_in_recovery() THEN
         now_visible := pg_current_snapshot();
         IF tick.done_id IS NOT NULL
-           OR pg_snapshot_xmin(now_visible) > pg_snapshot_xmin(tick.snap)
-              AND EXISTS (SELECT FROM vigie.span(tick.snap, now_visible) AS s
-                           CROSS JOIN LATERAL (
-                                 SELECT FROM vigie.outbox o
-                                  WHERE o.xid >= s.first AND o.xid <= s.last
-                                  LIMIT 1) AS found)
+           OR EXISTS (SELECT FROM vigie.span(tick.snap, now_visible) AS s
+                       CROSS JOIN LATERAL (
+                             SELECT FROM vigie.outbox o
+                              WHERE o.xid >= s.first AND o.xid <= s.last
+                              LIMIT 1) AS found)
         THEN
             last_seq := last_seq + vigie.advance();
         END IF;
