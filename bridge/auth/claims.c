@@ -1,5 +1,6 @@
 #include "auth/claims.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { AUDIENCES_MAX = 16 };
@@ -35,6 +36,18 @@ static bool read_name(const json_t *value, char *name, size_t max)
         return false;
     memcpy(name, text, strlen(text) + 1);
     return true;
+}
+
+/* Company and user may also be whole numbers, as services with serial keys sign them; each then has
+ * one spelling only. Beyond 2^53 other JSON readers of the same token could see another number. */
+static bool read_key(const json_t *value, char *name, size_t max)
+{
+    if (!json_is_integer(value))
+        return read_name(value, name, max);
+    json_int_t number = json_integer_value(value);
+    if (number < 0 || number > INT64_C(9007199254740991))
+        return false;
+    return snprintf(name, max + 1, "%" JSON_INTEGER_FORMAT, number) <= (int)max;
 }
 
 bool claims_name_issuer(const struct issuer *issuer, const json_t *payload)
@@ -110,7 +123,7 @@ static enum token_reason read_times(const struct issuer *issuer, const json_t *p
 
 static bool read_roles(const json_t *value, struct claims *claims)
 {
-    if (!value)
+    if (!value || json_is_null(value))
         return true;
     if (json_is_string(value)) {
         claims->role_count = 1;
@@ -139,9 +152,9 @@ static enum token_reason read_speaker(const struct issuer *issuer, const json_t 
 {
     const json_t *user = json_object_get(payload, issuer->user_claim);
     const json_t *company = json_object_get(payload, issuer->company_claim);
-    if (!read_name(user, claims->user, TOKEN_USER_MAX))
+    if (!read_key(user, claims->user, TOKEN_USER_MAX))
         return TOKEN_USER;
-    if (!read_name(company, claims->company, TOKEN_COMPANY_MAX))
+    if (!read_key(company, claims->company, TOKEN_COMPANY_MAX))
         return TOKEN_COMPANY;
     if (!read_roles(json_object_get(payload, issuer->role_claim), claims))
         return TOKEN_ROLE;

@@ -240,7 +240,9 @@ static void a_company_is_a_plain_name(void **state)
     static const char *const wrong[] = {
         NULL,
         "\"\"",
-        "42",
+        "-42",
+        "42.0",
+        "9007199254740992",
         "4.2",
         "null",
         "true",
@@ -261,6 +263,8 @@ static void a_company_is_a_plain_name(void **state)
     };
     static const char *const right[] = {
         "\"42\"",
+        "42", /* a serial key, as services sign it */
+        "9007199254740991",
         "\"a b\"",
         "\"soci\\u00e9t\\u00e9\"",
         "\"\\u00a0x\"",
@@ -275,8 +279,8 @@ static void a_company_is_a_plain_name(void **state)
 static void a_user_is_a_plain_name(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {
-        NULL, "\"\"", "7", "null", "[\"u7\"]", "\"u\\u00007\"", "\"u\\r\"", "\"u \"", "\"*\""};
+    static const char *const wrong[] = {NULL,       "\"\"",          "-7",       "7.5",    "null",
+                                        "[\"u7\"]", "\"u\\u00007\"", "\"u\\r\"", "\"u \"", "\"*\""};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         bool is_nul = wrong[i] && strstr(wrong[i], "u0000"); /* jansson refuses it, in libjwt too */
         assert_reason(check_with("sub", wrong[i]), is_nul ? TOKEN_SIGNATURE : TOKEN_USER);
@@ -299,7 +303,6 @@ static void a_role_is_a_name_or_a_list_of_names(void **state)
     static const char *const wrong[] = {
         "\"\"",
         "1",
-        "null",
         "{}",
         "[1]",
         "[\"a\",null]",
@@ -315,6 +318,8 @@ static void a_role_is_a_name_or_a_list_of_names(void **state)
     assert_reason(check_at("{" BASE WHO "}", NOW_US, &claims), TOKEN_OK);
     assert_int_equal(claims.role_count, 0);
     assert_reason(check_at("{" BASE WHO ",\"role\":[]}", NOW_US, &claims), TOKEN_OK);
+    assert_int_equal(claims.role_count, 0);
+    assert_reason(check_at("{" BASE WHO ",\"role\":null}", NOW_US, &claims), TOKEN_OK);
     assert_int_equal(claims.role_count, 0);
     assert_reason(check_at("{" BASE WHO ",\"role\":[\"a\",\"b\"]}", NOW_US, &claims), TOKEN_OK);
     assert_int_equal(claims.role_count, 2);
