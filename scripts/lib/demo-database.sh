@@ -135,6 +135,25 @@ migrate() # sqitch target, arguments…
         quietly "$state/sqitch.log" env -C "$root/migrations" sqitch deploy "$@" "$target" || exit 1
 }
 
+# The bridge takes a password from a file only: moves the one in bridge_url there.
+move_password()
+{
+    local login=${bridge_url#*://} rest password
+    login=${login%%/*}
+    [[ $login = *:*@* ]] || return 0
+    login=${login%@*}
+    password=$(printf '%b' "$(sed 's/\\/\\\\/g; s/%/\\x/g' <<<"${login#*:}")")
+    (umask 077 && printf '*:*:*:*:%s\n' "$(sed 's/[\\:]/\\&/g' <<<"$password")" >"$state/bridge.pgpass")
+    [ ${#as_runner[@]} -eq 0 ] || chown "$runner" "$state/bridge.pgpass"
+    rest=${bridge_url#*@}
+    case $rest in
+        *\?*) rest+='&' ;;
+        */*) rest+='?' ;;
+        *) rest+='/?' ;;
+    esac
+    bridge_url=${bridge_url%%://*}://${login%%:*}@${rest}passfile=$(url_encode "$state/bridge.pgpass")
+}
+
 use_database() # url, url for the bridge or nothing
 {
     local url=$1 given=$2 rest known=''
@@ -151,7 +170,10 @@ use_database() # url, url for the bridge or nothing
     rest=${url#*://}
     [[ ${rest%%/*} != *@* ]] || rest=${rest#*@}
     bridge_url=${given:-postgresql://vigie_bridge@$rest}
-    [ -z "$given" ] || return 0
+    if [ -n "$given" ]; then
+        move_password
+        return
+    fi
     # Its password is only ours to choose when the role is ours: made just now, or by an earlier demo.
     if [ -z "$known" ]; then
         secret_file "$state/bridge.password"
@@ -163,4 +185,5 @@ use_database() # url, url for the bridge or nothing
     fi
     psql -XqAt -w "$bridge_url" -c 'SELECT 1' >/dev/null ||
         die 'the bridge cannot log in as vigie_bridge: say how with --bridge-url postgresql://vigie_bridge:PASSWORD@…'
+    move_password
 }
