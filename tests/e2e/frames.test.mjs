@@ -41,6 +41,7 @@ describe('the gate', () => {
         ['an Origin that ends like ours', 403, { headers: { Origin: 'https://evilapp.example.fr' } }],
         ['an Origin that begins like ours', 403, { headers: { Origin: `${ORIGIN}.evil.example` } }],
         ['our Origin with another port', 403, { headers: { Origin: `${ORIGIN}:444` } }],
+        ['our Origin with its default port, which no browser writes', 403, { headers: { Origin: `${ORIGIN}:443` } }],
         ['our Origin without TLS', 403, { headers: { Origin: 'http://app.example.fr' } }],
         ['Origin null', 403, { headers: { Origin: 'null' } }],
         ['two Origins', 403, { headers: { Origin: [ORIGIN, 'https://evil.example'] } }],
@@ -59,7 +60,6 @@ describe('the gate', () => {
     /** @type {[what: string, headers: Record<string, string | null>][]} */
     const TAKEN = [
         ['our Origin', { Origin: ORIGIN }],
-        ['our Origin with its default port', { Origin: `${ORIGIN}:443` }],
         ['our Origin in capitals', { Origin: 'HTTPS://App.Example.FR' }],
         ['no Origin', {}],
         ['an empty Origin, which no browser sends', { Origin: '' }],
@@ -216,7 +216,7 @@ describe('frames', () => {
         for (const byte of text.subarray(10, -1)) session.socket.sendFrame({ opcode: OPCODE.continuation, fin: false, payload: Buffer.from([byte]) });
         session.socket.sendFrame({ opcode: OPCODE.continuation, payload: text.subarray(-1) });
         await session.untilReady();
-        assert.ok(session.socket.frames.some((frame) => frame.opcode === OPCODE.pong && frame.payload.toString() === 'between'));
+        await session.signal.until(() => session.socket.frames.some((frame) => frame.opcode === OPCODE.pong && frame.payload.toString() === 'between'), { what: 'pong' });
         await session.bye();
     });
 
@@ -420,17 +420,19 @@ describe('rooms on request', () => {
                 IF room = 'project:null' THEN RETURN NULL; END IF;
                 RETURN room = 'project:fine'; END $$`);
         const session = await Session.open(bridge, { token: token() });
-        const rooms = ['project:throw', 'project:slow', 'project:null', 'project:fine'];
-        const answers = await Promise.all(rooms.map((room) => session.join(room)));
-        assert.deepEqual(answers.map((answer) => answer.type), ['error', 'error', 'error', 'joined']);
-        assert.deepEqual(answers.slice(0, 3).map((answer) => answer.code), ['forbidden', 'forbidden', 'forbidden']);
+        for (const room of ['project:throw', 'project:slow', 'project:null']) {
+            const answer = await session.join(room);
+            assert.deepEqual([answer.type, answer.code], ['error', 'forbidden'], room);
+        }
+        // The one that hung has cost its connection nothing.
+        assert.equal((await session.join('project:fine')).type, 'joined');
         await session.bye();
     });
 
     test('a bad room name is forbidden or a bad request, never joined', async (t) => {
         const { bridge, database } = await world.enter(t);
         await database.dba(`CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean LANGUAGE sql AS 'SELECT true'`);
-        for (const room of ['', 'x', ':', 'project:', ':1', 'a b:1', 'project:\n', `project:${'x'.repeat(200)}`, '*', 'company:*', 'company:2', 'user:u2', 'role:admin', 'Company:2']) {
+        for (const room of ['', 'x', '*', 'project:\n', 'project:\u0000', 'project:\u007f', `project:${'x'.repeat(200)}`, 'company:*', 'company:2', 'company:1 ', 'user:u2', 'user:*', 'role:admin']) {
             const session = await Session.open(bridge, { token: token() });
             session.socket.send({ type: 'join', room, id: 1 });
             await session.signal.until(() => session.messages.some((message) => message.id === 1) || session.socket.close || session.socket.wire.ended, { what: `answer for ${JSON.stringify(room)}` });

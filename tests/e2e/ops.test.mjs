@@ -3,7 +3,7 @@
  * line it is wrong, a reload that takes all or nothing, and a database that is not what it should be.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -15,6 +15,7 @@ import { Session } from './lib/session.mjs';
 import { Issuer, leakedSecret, makeKey } from './lib/tokens.mjs';
 import { poll } from './lib/wait.mjs';
 import { World } from './lib/world.mjs';
+import { dial, exchange, upgradeRequest } from './lib/wsclient.mjs';
 
 const world = new World();
 
@@ -262,12 +263,17 @@ describe('the operator’s listener', () => {
 
     test('the public listener serves none of it', async (t) => {
         const { bridge } = await world.enter(t);
-        const { exchange } = await import('./lib/wsclient.mjs');
-        for (const page of ['/metrics', '/healthz', '/readyz', '/']) {
-            const answer = await exchange(bridge.target, `GET ${page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-            assert.ok(answer.status >= 400, `${page}: ${answer.text}`);
-            assert.ok(!answer.text.includes('vigie_'), page);
+        // libwebsockets looks for a virtual host whose name begins with the Host header.
+        for (const host of ['localhost', 'admin', 'a', 'admin:1', '127.0.0.1']) {
+            for (const page of ['/metrics', '/healthz', '/readyz', '/']) {
+                const answer = await exchange(bridge.target, `GET ${page} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+                assert.ok(answer.status >= 400, `${host}${page}: ${answer.text}`);
+                assert.ok(!answer.text.includes('vigie_'), page);
+            }
         }
+        // Nor does the operator's listener let anybody in.
+        const upgrade = await exchange({ port: bridge.adminPort }, upgradeRequest({ headers: { Host: 'door' } }));
+        assert.notEqual(upgrade.status, 101);
     });
 
     test('metrics count what happens and name no company, user or room', async (t) => {
@@ -366,13 +372,11 @@ describe('SIGHUP', () => {
     test('a new certificate is served to new connections, whatever its kind', async (t) => {
         const { bridge } = await world.enter(t);
         const session = await Session.open(bridge, { token: world.token({ company: '1' }) });
-        const { execFileSync } = await import('node:child_process');
         const [cert, key] = [path.join(bridge.folder, 'cert.pem'), path.join(bridge.folder, 'key.pem')];
         execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2',
             '-subj', '/CN=renewed', '-addext', 'subjectAltName=DNS:localhost'], { stdio: 'pipe' });
         bridge.kill('SIGHUP');
         await bridge.event('reload_ok');
-        const { dial } = await import('./lib/wsclient.mjs');
         const wire = await dial({ port: bridge.port, ca: fs.readFileSync(cert, 'utf8') });
         assert.equal(/** @type {any} */ (wire.socket).getPeerCertificate().subject.CN, 'renewed');
         wire.destroy();

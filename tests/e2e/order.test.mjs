@@ -60,10 +60,12 @@ test('concurrent writers with pauses, savepoints and rollbacks: every follower s
         await client.end();
     };
     await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)));
-    for (const company of COMPANIES) await addClient(late, company, `late-${company}-last`);
-    await late.query('COMMIT');
     writing = false;
     await Promise.all(unrest);
+    // All that was committed before is seen before: what is late comes after it.
+    for (const { company, follower } of followers) await follower.untilEvents((await clientNames(database, company, 'w')).filter((name) => /^w\d/.test(name)).length);
+    for (const company of COMPANIES) await addClient(late, company, `late-${company}-last`);
+    await late.query('COMMIT');
 
     for (const company of COMPANIES) {
         const truth = await clientNames(database, company, '');

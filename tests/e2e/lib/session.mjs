@@ -12,6 +12,8 @@ export class Session {
         this.signal = socket.signal;
         /** @type {any[]} all messages, in order */
         this.messages = [];
+        /** @type {string[]} the same as they were written */
+        this.texts = [];
         /** @type {EventSeen[]} */
         this.events = [];
         /** @type {any[]} */
@@ -28,6 +30,7 @@ export class Session {
     #take(text, received) {
         const message = JSON.parse(text);
         this.messages.push(message);
+        this.texts.push(text);
         if (message.cursor !== undefined) this.cursor = message.cursor;
         if (message.type === 'event') this.events.push({ ...message, text, received });
         else if (message.type === 'gap') this.gaps.push(message);
