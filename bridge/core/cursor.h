@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 enum { CURSOR_TEXT_MAX = SEAL_TEXT_LEN + 1 };
+/* A position that reads as CURSOR_UNREADABLE: whoever comes back with it is told a gap. */
+enum { CURSOR_NOWHERE = -1 };
 
 enum cursor_verdict {
     CURSOR_OK,

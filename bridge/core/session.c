@@ -465,7 +465,9 @@ static void say_ready(struct session *session)
     bool resumed = session->resumed && session->gap < 0;
     if (session->gap >= 0)
         session->pos = session->hub->position;
-    say_cursor(session, session->pos, cursor);
+    /* the gap that follows may be lost with the connection: until it was heard there is nothing to
+     * come back to, or what it tells of would be missed in silence */
+    say_cursor(session, session->gap >= 0 ? CURSOR_NOWHERE : session->pos, cursor);
     set_state(session, SESSION_CATCHING_UP);
     session_send(session, session->protocol->ready(session, cursor, resumed, expires_in_s(session),
                                                    session->hub->options.heartbeat_ms / 1000));
