@@ -356,7 +356,7 @@ static void a_cursor_ahead_of_the_database_is_a_gap(void **state)
     struct client *client = client_in(world, TOKEN, cursor);
     world_answer(world);
     world_turn(world);
-    assert_memory_equal(client_said(client, 0), "ready @2 fresh", 14);
+    assert_memory_equal(client_said(client, 0), "ready @unreadable fresh", 23);
     assert_string_equal(client_said(client, 1), "gap epoch @2");
     publish(world, "user:u7", 1);
     world_turn(world);
@@ -392,7 +392,7 @@ static void a_cursor_from_before_what_is_kept_is_a_gap(void **state)
     struct client *client = client_in(world, TOKEN, first->cursor);
     world_answer(world);
     world_turn(world);
-    assert_memory_equal(client_said(client, 0), "ready @5 fresh", 14);
+    assert_memory_equal(client_said(client, 0), "ready @unreadable fresh", 23);
     assert_string_equal(client_said(client, 1), "gap retention @5");
     publish(world, "user:u7", 1);
     world_turn(world);
@@ -412,6 +412,23 @@ static void the_floor_itself_is_no_gap(void **state)
     world_turn(world);
     assert_memory_equal(client_said(client, 0), "ready @3 resumed", 16);
     assert_heard(client, 4, 5);
+}
+
+static void a_gap_that_was_lost_with_the_connection_is_told_again(void **state)
+{
+    struct world *world = *state;
+    forget_at_once(world);
+    struct client *first = client_in(world, TOKEN, NULL);
+    publish(world, "user:u7", 5);
+    world->db->floor_seq = 3;
+    struct client *second = client_new(world);
+    client_auth(second, TOKEN, first->cursor);
+    second->takes = 1; /* `ready`, and the socket is gone */
+    world_answer(world);
+    world_turn(world);
+    assert_int_equal(second->count, 1);
+    struct client *third = client_in(world, TOKEN, second->cursor);
+    assert_string_equal(client_said(third, 1), "gap cursor @5");
 }
 
 static void a_slow_reader_that_falls_below_the_floor_hears_a_gap_and_lives(void **state)
@@ -683,7 +700,7 @@ static void an_answer_from_before_a_restore_is_not_taken(void **state)
     question_free(&question);
     publish(world, "user:u7", 3);
     world_turn(world);
-    assert_memory_equal(client_said(client, 0), "ready @50 fresh", 15);
+    assert_memory_equal(client_said(client, 0), "ready @unreadable fresh", 23);
     assert_string_equal(client_said(client, 1), "gap epoch @50");
     assert_heard(client, 51, 53);
 }
@@ -746,6 +763,7 @@ int main(void)
         TEST(what_is_said_while_ahead_never_goes_back),
         TEST(a_cursor_from_before_what_is_kept_is_a_gap),
         TEST(the_floor_itself_is_no_gap),
+        TEST(a_gap_that_was_lost_with_the_connection_is_told_again),
         TEST(a_slow_reader_that_falls_below_the_floor_hears_a_gap_and_lives),
         TEST(a_full_queue_falls_back_and_gets_everything_from_memory),
         TEST(a_full_queue_falls_back_and_gets_everything_from_the_database),

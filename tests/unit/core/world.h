@@ -221,6 +221,7 @@ struct client {
     struct client *next;
     struct session *session; /* NULL once the socket is gone */
     char **heard;
+    char (*cursors)[CURSOR_TEXT_MAX]; /* of each line, or empty */
     size_t count;
     long takes;  /* how many frames the socket still takes; below 0: all */
     bool closed; /* the session has closed it, for `reason` */
@@ -248,6 +249,7 @@ static inline void client_free(struct client *client)
     for (size_t i = 0; i < client->count; i++)
         free(client->heard[i]);
     free(client->heard);
+    free(client->cursors);
     free(client);
 }
 
@@ -262,6 +264,7 @@ static inline void client_put(struct client *client, struct buf *line, const cha
     int64_t seq = -1;
     memcpy(client->cursor, at + 1, SEAL_TEXT_LEN);
     client->cursor[SEAL_TEXT_LEN] = '\0';
+    strcpy(client->cursors[client->count], client->cursor);
     buf_add(line, text, (size_t)(at - text) + 1);
     enum cursor_verdict verdict =
         cursor_read(client->world->hub->codec, client->session->company->id, client->cursor, &seq);
@@ -277,8 +280,10 @@ static inline void client_hear(struct client *client, const struct frame *frame)
     char *text = mem_dup((const char *)frame->bytes, frame->len);
     struct buf line;
     buf_init(&line, 1 << 20);
-    client_put(client, &line, text);
     client->heard = mem_resize(client->heard, client->count + 1, sizeof(char *));
+    client->cursors = mem_resize(client->cursors, client->count + 1, CURSOR_TEXT_MAX);
+    client->cursors[client->count][0] = '\0';
+    client_put(client, &line, text);
     client->heard[client->count++] = buf_take(&line);
     free(text);
 }
