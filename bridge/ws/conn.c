@@ -47,6 +47,7 @@ static void die(struct conn *conn)
 {
     conn->closing = true;
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    server_kick(conn->wsi);
 }
 
 /* Many small frames become one write; one alone is written from where it lies. */
@@ -129,6 +130,7 @@ static void close_conn(void *arg, enum close_reason reason)
     }
     /* the client answers with its own close frame; one that does not is cut off */
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, GOODBYE_WAIT_S);
+    server_kick(conn->wsi);
     if (!conn->choked)
         say_goodbye(conn);
 }

@@ -26,6 +26,10 @@ struct server {
     unsigned char scratch[LWS_PRE + WRITE_BYTES];
 };
 
+/* Lets the library see the deadline that was just set from outside its callbacks: as a guest of a
+ * libuv loop, 4.1.6 looks at its timers only after an event of a socket of its own. */
+void server_kick(struct lws *wsi);
+
 /* The server behind a connection. */
 struct server *server_of(struct lws *wsi);
 

@@ -41,6 +41,11 @@ struct server *server_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
+void server_kick(struct lws *wsi)
+{
+    lws_cancel_service(lws_get_context(wsi));
+}
+
 static void on_library_line(int level, const char *line)
 {
     size_t len = strcspn(line, "\n");
@@ -119,6 +124,7 @@ static bool adopt(struct lws_vhost *vhost, int fd, struct peer *peer)
         return false; /* the library has closed the descriptor */
     lws_set_opaque_user_data(wsi, peer);
     peer->socket = wsi;
+    server_kick(wsi);
     return true;
 }
 
@@ -126,6 +132,7 @@ static void drop(void *arg, struct peer *peer)
 {
     (void)arg;
     lws_set_timeout(peer->socket, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    server_kick(peer->socket);
 }
 
 static bool take_client(void *arg, int fd, struct peer *peer)
