@@ -43,10 +43,19 @@ static bool typ_is_served(const char *typ, struct err *err)
                    typ);
 }
 
+/* Only the keys of a set may name their own. */
+static bool read_algorithm(const struct issuer_options *options, enum algorithm *algorithm)
+{
+    *algorithm = ALGORITHM_COUNT;
+    if (is_given(options->jwks_file) && !is_given(options->algorithm))
+        return true;
+    return algorithm_find(options->algorithm, algorithm);
+}
+
 static bool load_keys(struct issuer *issuer, const struct issuer_options *options, struct err *err)
 {
     enum algorithm algorithm;
-    if (!algorithm_find(options->algorithm, &algorithm))
+    if (!read_algorithm(options, &algorithm))
         return err_set(err, "algorithm: expected HS256 to HS512, RS256 to RS512 or ES256 to ES512");
     if (is_given(options->key_file) == is_given(options->jwks_file))
         return err_set(err, "expected one of key_file and jwks_file");
@@ -54,7 +63,7 @@ static bool load_keys(struct issuer *issuer, const struct issuer_options *option
         return keyring_load_file(&issuer->keyring, algorithm, options->kid, options->key_file, err);
     if (is_given(options->kid))
         return err_set(err, "kid: expected with key_file only, a key set names its own");
-    if (algorithm_info(algorithm)->family == FAMILY_HMAC)
+    if (is_given(options->algorithm) && algorithm_info(algorithm)->family == FAMILY_HMAC)
         return err_set(err, "algorithm: expected RS or ES with jwks_file, a secret is never in a "
                             "published set");
     return jwks_load_file(&issuer->keyring, algorithm, options->jwks_file, err);

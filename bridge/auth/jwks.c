@@ -134,7 +134,7 @@ static bool algorithm_of(const json_t *jwk, enum algorithm configured, enum algo
 {
     const json_t *alg = json_object_get(jwk, "alg");
     *algorithm = configured;
-    return !alg || algorithm_find(json_string_value(alg), algorithm);
+    return alg ? algorithm_find(json_string_value(alg), algorithm) : configured != ALGORITHM_COUNT;
 }
 
 static bool kind_fits(const json_t *jwk, const struct algorithm_info *info)

@@ -10,7 +10,8 @@
 
 enum { JWKS_BYTES_MAX = 65536 };
 
-/* `algorithm` is the configuration's: of the keys that name none. `ring` comes empty and stays so
+/* `algorithm` is the configuration's: of the keys that name none, which are skipped when it is
+ * ALGORITHM_COUNT (none configured). `ring` comes empty and stays so
  * on failure. At least one usable key is asked for. */
 bool jwks_parse(struct keyring *ring, enum algorithm algorithm, const char *text, size_t len,
                 struct err *err) MUST_USE;

@@ -145,6 +145,17 @@ static void a_key_without_alg_has_the_one_of_the_configuration(void **state)
     assert_int_equal(ring.skipped, 1); /* RSA cannot be the ES384 of the configuration */
 }
 
+static void without_a_configured_algorithm_a_key_names_its_own(void **state)
+{
+    (void)state;
+    assert_true(parse_keys(ALGORITHM_COUNT, rsa_jwk(keys.rsa, ",\"alg\":\"RS256\""),
+                           ec_jwk(keys.p384, "P-384", "")));
+    assert_key(0, RS256, "", keys.rsa);
+    assert_int_equal(ring.count, 1);
+    assert_int_equal(ring.skipped, 1);
+    assert_refused(parse_keys(ALGORITHM_COUNT, rsa_jwk(keys.rsa, ""), NULL), "");
+}
+
 static void keys_that_are_not_for_us_are_skipped_and_counted(void **state)
 {
     (void)state;
