@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "core/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_prefix_pattern(const char *pattern)
@@ -20,10 +21,10 @@ bool channel_pattern_ok(const char *pattern)
         return false;
     if (is_prefix_pattern(pattern))
         return strchr(pattern, '*') == pattern + len - 1 && !strchr(pattern, '{');
-    const char *brace = strchr(pattern, '{');
+    const char *brace = strpbrk(pattern, "{}");
     if (brace && (strncmp(brace, "{company}", 9) != 0 || strpbrk(brace + 9, "{}")))
         return false;
-    return !strchr(pattern, '*') && (brace || !strchr(pattern, '}'));
+    return !strchr(pattern, '*');
 }
 
 static const struct channel_rule *find(const struct channel_map *map, const char *channel)
@@ -55,25 +56,58 @@ static bool kept(const struct channel_rule *rule, const char *room)
     return false;
 }
 
-static void add_room(struct buf *rooms, const char *room)
+/* The rooms of the event in the making. */
+struct rooms {
+    struct buf joined; /* by '\n' */
+    size_t count;
+};
+
+static bool is_listed(const struct rooms *rooms, const char *room)
 {
-    if (rooms->len)
-        buf_char(rooms, '\n');
-    buf_str(rooms, room);
+    size_t len = strlen(room);
+    for (const char *at = rooms->joined.bytes; at; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, room, len) == 0 && (at[len] == '\n' || at[len] == '\0'))
+            return true;
+    }
+    return false;
 }
 
-static void add_named(struct buf *rooms, const char *pattern, const char *company)
+/* Each once; one that finds no place among the sixteen is left out: the event is not lost for it.
+ */
+static void add_room(struct rooms *rooms, const char *room)
 {
+    if (rooms->count == EVENT_ROOMS_MAX || is_listed(rooms, room))
+        return;
+    if (rooms->count++)
+        buf_char(&rooms->joined, '\n');
+    buf_str(&rooms->joined, room);
+}
+
+static void add_named(struct rooms *rooms, const char *pattern, const char *company)
+{
+    char room[EVENT_ROOM_BYTES_MAX + 1];
     if (strcmp(pattern, "*") == 0 || is_prefix_pattern(pattern))
         return;
     const char *brace = strchr(pattern, '{');
-    if (rooms->len)
-        buf_char(rooms, '\n');
-    buf_add(rooms, pattern, brace ? (size_t)(brace - pattern) : strlen(pattern));
-    if (brace) {
-        buf_str(rooms, company);
-        buf_str(rooms, brace + strlen("{company}"));
+    if (!brace) {
+        add_room(rooms, pattern);
+        return;
     }
+    int len = snprintf(room, sizeof room, "%.*s%s%s", (int)(brace - pattern), pattern, company,
+                       brace + strlen("{company}"));
+    if (len > 0 && len <= EVENT_ROOM_BYTES_MAX)
+        add_room(rooms, room);
+}
+
+static void choose_rooms(struct rooms *rooms, const struct channel_rule *rule,
+                         const struct event *event)
+{
+    for (size_t i = 0; i < event->room_count; i++)
+        if (kept(rule, event->rooms[i]))
+            add_room(rooms, event->rooms[i]);
+    for (size_t i = 0; i < rule->pattern_count; i++)
+        add_named(rooms, rule->patterns[i], event->company);
 }
 
 struct event *channel_apply(const struct channel_map *map, struct event *event)
@@ -83,16 +117,12 @@ struct event *channel_apply(const struct channel_map *map, struct event *event)
         return NULL;
     if (keeps_all(rule))
         return event_ref(event);
-    struct buf rooms;
-    buf_init(&rooms, (EVENT_ROOM_BYTES_MAX + 1) * 2 * EVENT_ROOMS_MAX);
-    for (size_t i = 0; i < event->room_count; i++)
-        if (kept(rule, event->rooms[i]))
-            add_room(&rooms, event->rooms[i]);
-    for (size_t i = 0; i < rule->pattern_count; i++)
-        add_named(&rooms, rule->patterns[i], event->company);
-    struct event_row row = {event->seq,  event->company, event->channel, event->name,
-                            rooms.bytes, event->payload, event->at};
-    struct event *mapped = rooms.len && !rooms.overflow ? event_new(&row, NULL) : NULL;
-    buf_free(&rooms);
+    struct rooms rooms = {.count = 0};
+    buf_init(&rooms.joined, (EVENT_ROOM_BYTES_MAX + 1) * EVENT_ROOMS_MAX);
+    choose_rooms(&rooms, rule, event);
+    struct event_row row = {event->seq,         event->company, event->channel, event->name,
+                            rooms.joined.bytes, event->payload, event->at};
+    struct event *mapped = rooms.count ? event_new(&row, NULL) : NULL;
+    buf_free(&rooms.joined);
     return mapped;
 }
