@@ -38,6 +38,8 @@ static bool check_row(const struct event_row *row, struct err *err)
         return err_set(err, "company is empty, too long or holds a control character");
     if (!text_is_name(row->name, strlen(row->name), EVENT_NAME_BYTES_MAX))
         return err_set(err, "event name is empty, too long or holds a control character");
+    if (!text_is_name(row->at, strlen(row->at), EVENT_AT_BYTES_MAX))
+        return err_set(err, "time is empty, too long or holds a control character");
     size_t len = strlen(row->payload);
     if (len == 0 || len > EVENT_PAYLOAD_BYTES_MAX)
         return err_set(err, "payload of %zu bytes: expected 1 to %d", len, EVENT_PAYLOAD_BYTES_MAX);

@@ -16,6 +16,7 @@ enum {
     EVENT_COMPANY_BYTES_MAX = 64,
     EVENT_NAME_BYTES_MAX = 64,
     EVENT_PAYLOAD_BYTES_MAX = 65536,
+    EVENT_AT_BYTES_MAX = 40,
 };
 
 struct frame;
@@ -47,8 +48,8 @@ struct event {
 };
 
 /* Checks a row and copies it. NULL with `err` set for one that no event can be made of: a company,
- * name or room that is empty, too long or holds a control character, no room, too many rooms, a
- * position below 1, a payload that is empty or too large. The caller owns one reference. */
+ * name, time or room that is empty, too long or holds a control character, no room, too many rooms,
+ * a position below 1, a payload that is empty or too large. The caller owns one reference. */
 struct event *event_new(const struct event_row *row, struct err *err) MUST_USE;
 struct event *event_ref(struct event *event);
 /* NULL is allowed. */
