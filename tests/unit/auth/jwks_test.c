@@ -473,6 +473,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_kind_of_key_is_read),
         TEST(a_key_without_alg_has_the_one_of_the_configuration),
+        TEST(without_a_configured_algorithm_a_key_names_its_own),
         TEST(keys_that_are_not_for_us_are_skipped_and_counted),
         TEST(a_set_with_a_secret_is_refused),
         TEST(a_kid_appears_once_in_a_set),
