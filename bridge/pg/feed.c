@@ -269,7 +269,7 @@ struct feed *feed_new(const struct feed_options *options)
     struct feed *feed = mem_new(sizeof *feed);
     feed->options = *options;
     feed->turn = loop_timer_new(options->loop, turn, feed);
-    feed->events = mem_resize(NULL, (size_t)options->batch_rows, sizeof *feed->events);
+    feed->events = mem_resize(NULL, (size_t)options->batch_rows, sizeof(struct event *));
     return feed;
 }
 

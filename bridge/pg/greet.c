@@ -16,7 +16,7 @@ static int hex_digit(char c)
 
 static bool read_key(uint8_t key[SOURCE_KEY_BYTES], const char *hex)
 {
-    if (strlen(hex) != 2 * SOURCE_KEY_BYTES)
+    if (strlen(hex) != 2 * (size_t)SOURCE_KEY_BYTES)
         return false;
     for (size_t i = 0; i < SOURCE_KEY_BYTES; i++) {
         int high = hex_digit(hex[2 * i]);
@@ -33,7 +33,7 @@ static bool read_hello(struct source_hello *hello, const PGresult *row)
     const char *epoch = PQgetvalue(row, 0, 1);
     if (!*epoch || strlen(epoch) >= sizeof hello->epoch)
         return false;
-    strcpy(hello->epoch, epoch);
+    memcpy(hello->epoch, epoch, strlen(epoch) + 1);
     hello->last_seq = result_number(row, 0, 3);
     hello->floor_seq = result_number(row, 0, 4);
     hello->server_version = (int)result_number(row, 0, 6);

@@ -26,7 +26,7 @@ void pace_start(struct pace *pace, int64_t busy_poll_ms, int64_t safety_poll_ms,
  * us ask faster than one look each PACE_EMPTY_BELL_REFILL_MS. */
 static int64_t bell_allowed_at(const struct pace *pace)
 {
-    return pace->empty_bell_ms - PACE_EMPTY_BELL_BURST * PACE_EMPTY_BELL_REFILL_MS;
+    return pace->empty_bell_ms - (int64_t)PACE_EMPTY_BELL_BURST * PACE_EMPTY_BELL_REFILL_MS;
 }
 
 static void pay_empty_bell(struct pace *pace, int64_t now_ms)

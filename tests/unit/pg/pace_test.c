@@ -199,7 +199,7 @@ static void a_writer_in_flight_keeps_it_awake_and_the_looks_space_out(void **sta
         assert_int_equal(story.pace.mode, PACE_AWAKE);
     }
     assert_int_equal(tries, 1000 / PACE_EMPTY_LOOKS);
-    expect_wait(&story, BUSY_MS * PACE_IDLE_LOOK_FACTOR);
+    expect_wait(&story, (int64_t)BUSY_MS * PACE_IDLE_LOOK_FACTOR);
     look(&story, 1);
     expect_wait(&story, BUSY_MS);
 }

@@ -57,6 +57,8 @@ static void many_lines_become_one_without_places_in_the_source(void **state)
     char line[REASON_TEXT_MAX];
     reason_line(line, sizeof line, "FATAL:  28P01: no\nDETAIL:  never\nLOCATION:  auth.c:326\n");
     assert_string_equal(line, "FATAL:  28P01: no; DETAIL:  never");
+    reason_line(line, sizeof line, "refused\n\tIs the server running?\n\t");
+    assert_string_equal(line, "refused; Is the server running?");
     reason_line(line, sizeof line, "");
     assert_string_equal(line, "");
 }
