@@ -273,7 +273,10 @@ static void act(struct session *session, const struct native_message *message)
     case NATIVE_PING:
         return;
     case NATIVE_UNKNOWN:
-        session_send(session, say_error("unknown_type", message->id));
+        if (session->state == SESSION_ADMITTED)
+            session_close(session, CLOSE_BAD_REQUEST); /* nothing is answered before `ready` */
+        else
+            session_send(session, say_error("unknown_type", message->id));
         return;
     case NATIVE_BAD:
         session_close(session, CLOSE_BAD_REQUEST);
