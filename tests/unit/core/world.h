@@ -275,9 +275,18 @@ static inline void client_put(struct client *client, struct buf *line, const cha
     buf_str(line, at + 1 + SEAL_TEXT_LEN);
 }
 
+/* The size of a WebSocket header, or 0 for plain text. */
+static inline size_t header_of(const struct frame *frame)
+{
+    if (!(frame->bytes[0] & 0x80))
+        return 0;
+    return frame->bytes[1] < 126 ? 2 : frame->bytes[1] == 126 ? 4 : 10;
+}
+
 static inline void client_hear(struct client *client, const struct frame *frame)
 {
-    char *text = mem_dup((const char *)frame->bytes, frame->len);
+    size_t head = header_of(frame);
+    char *text = mem_dup((const char *)frame->bytes + head, frame->len - head);
     struct buf line;
     buf_init(&line, 1 << 20);
     client->heard = mem_resize(client->heard, client->count + 1, sizeof(char *));
