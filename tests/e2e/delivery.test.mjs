@@ -135,7 +135,7 @@ describe('the nine events', () => {
 
 test('the operator narrows and adds rooms by the configuration, never across companies', async (t) => {
     const { bridge, business } = await world.enter(t, {
-        config: { channels: { interventions: { rooms: ['user:*'] }, clients: { rooms: ['wall:{company}', 'role:office'] }, devis: undefined, factures: {}, messages: {} } },
+        config: { channels: { interventions: { rooms: ['user:*'] }, clients: { rooms: ['wall:{company}', 'role:office'] }, devis: null } },
     });
     const technician = await Session.open(bridge, { token: world.token({ company: '1', user: '3' }) });
     const office = await Session.open(bridge, { token: world.token({ company: '1', user: '2', role: 'office' }) });

@@ -72,12 +72,15 @@ function scalar(value) {
 /** @param {object} config */
 export const toYaml = (config) => yaml(config).replace(/^\n/, '');
 
-/** @param {any} base @param {any} over @returns {any} */
+/** null takes away what the base has. @param {any} base @param {any} over @returns {any} */
 function merge(base, over) {
     if (over === undefined) return base;
     if (Array.isArray(over) || over === null || typeof over !== 'object') return over;
     const result = { ...base };
-    for (const [key, value] of Object.entries(over)) result[key] = merge(result[key], value);
+    for (const [key, value] of Object.entries(over)) {
+        if (value === null) delete result[key];
+        else result[key] = merge(result[key], value);
+    }
     return result;
 }
 

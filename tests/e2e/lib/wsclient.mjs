@@ -242,6 +242,7 @@ export class WsClient {
         /** @type {(text: string, frame: FrameReceived) => void} */
         this.onText = () => {};
         this.answerPings = true;
+        this.saidBye = false;
         /** @type {Buffer} */
         this.pending = Buffer.alloc(0);
         /** @type {Buffer[]} */
@@ -316,9 +317,12 @@ export class WsClient {
     /** @param {FrameReceived} frame */
     #handle(frame) {
         if (frame.opcode === OPCODE.close) {
-            this.close ??= frame.payload.length < 2
+            if (this.close) return;
+            this.close = frame.payload.length < 2
                 ? { code: 1005, reason: '' }
                 : { code: frame.payload.readUInt16BE(0), reason: frame.payload.subarray(2).toString('utf8') };
+            // As a browser does: the code comes back.
+            if (!this.saidBye) this.sendFrame({ opcode: OPCODE.close, payload: frame.payload.subarray(0, 2) });
         } else if (frame.opcode === OPCODE.ping) {
             if (this.answerPings) this.sendFrame({ opcode: OPCODE.pong, payload: frame.payload });
         } else if (frame.opcode === OPCODE.text || frame.opcode === OPCODE.continuation) {
@@ -346,24 +350,19 @@ export class WsClient {
         return close < 0 ? [] : this.frames.slice(close + 1);
     }
 
-    /** Waits for the server's Close frame and returns it; answers it as a browser does. */
+    /** Waits for the server's Close frame and returns it. */
     async untilClose({ within = 10_000 } = {}) {
-        const close = await this.signal.until(() => this.close ?? (this.wire.ended && { code: 1006, reason: '' }), {
+        return this.signal.until(() => this.close ?? (this.wire.ended && { code: 1006, reason: '' }), {
             within,
             what: 'Close frame',
             state: () => this.frames.slice(-3).map((frame) => frame.payload.toString('utf8')),
         });
-        if (!this.wire.ended) {
-            const code = Buffer.alloc(2);
-            code.writeUInt16BE(close.code === 1005 ? 1000 : close.code);
-            this.sendFrame({ opcode: OPCODE.close, payload: code });
-        }
-        return close;
     }
 
     /** Closes as a browser does, and waits for the answer. */
     async bye({ code = 1000, within = 10_000 } = {}) {
         if (this.wire.ended) return;
+        this.saidBye = true;
         const payload = Buffer.alloc(2);
         payload.writeUInt16BE(code);
         this.sendFrame({ opcode: OPCODE.close, payload });
