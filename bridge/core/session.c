@@ -681,7 +681,8 @@ static bool may_talk(struct session *session)
 static bool may_not_ask(const char *room)
 {
     size_t len = strlen(room);
-    if (!text_is_name(room, len, EVENT_ROOM_BYTES_MAX) || !strchr(room, ':'))
+    const char *colon = strchr(room, ':');
+    if (!text_is_name(room, len, EVENT_ROOM_BYTES_MAX) || !colon || colon == room || !colon[1])
         return true;
     return strncmp(room, "company:", 8) == 0 || strncmp(room, "user:", 5) == 0 ||
            strncmp(room, "role:", 5) == 0; /* these come from the token, and only from there */

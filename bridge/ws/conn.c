@@ -193,6 +193,8 @@ static int refuse_upgrade(struct lws *wsi, enum gate_verdict verdict)
     server->refused[verdict]++;
     log_info("handshake_refused", LOG_S("reason", gate_verdict_names[verdict]),
              LOG_S("address", peer ? peer->text : ""));
+    if (verdict == GATE_TOKEN)
+        return http_unauthorized(wsi);
     lws_return_http_status(wsi, gate_status(verdict), NULL);
     return 1;
 }

@@ -88,3 +88,17 @@ int http_continue(struct lws *wsi)
     lws_callback_on_writable(wsi);
     return 0;
 }
+
+int http_unauthorized(struct lws *wsi)
+{
+    unsigned char bytes[LWS_PRE + HEAD_BYTES];
+    unsigned char *start = bytes + LWS_PRE;
+    unsigned char *at = start;
+    unsigned char *end = bytes + sizeof bytes - 1;
+    if (lws_add_http_common_headers(wsi, HTTP_STATUS_UNAUTHORIZED, "text/plain", 0, &at, end) ||
+        put_header(wsi, "www-authenticate:", "Bearer", &at, end) ||
+        put_header(wsi, "connection:", "close", &at, end) ||
+        lws_finalize_write_http_header(wsi, start, &at, end))
+        return -1;
+    return 1;
+}
