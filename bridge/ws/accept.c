@@ -238,15 +238,28 @@ static void welcome(struct acceptor *acceptor, int fd, const union endpoint *at)
 }
 
 /* Without a descriptor the queue of the kernel would wake us for ever: one is given up to take the
- * next client in, only to send it away. */
-static void refuse_one(struct acceptor *acceptor)
+ * next client in, only to send it away. False when there was none: the kernel looks for a
+ * descriptor before it looks for a client, so that its complaint does not mean that anybody knocks.
+ */
+static bool refuse_one(struct acceptor *acceptor)
 {
-    acceptor->rejected[ACCEPT_NO_DESCRIPTOR]++;
-    close(acceptor->spare_fd);
+    if (acceptor->spare_fd >= 0)
+        close(acceptor->spare_fd);
     int fd = accept4(acceptor->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
+        acceptor->rejected[ACCEPT_NO_DESCRIPTOR]++;
         refuse(fd);
+    }
     acceptor->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
+}
+
+/* After a failed accept(): whether another try in this turn makes sense. */
+static bool may_go_on(struct acceptor *acceptor, int why)
+{
+    if (why == EMFILE || why == ENFILE)
+        return refuse_one(acceptor);
+    return why == ECONNABORTED || why == EINTR;
 }
 
 static void on_readable(void *arg, int io)
@@ -259,9 +272,7 @@ static void on_readable(void *arg, int io)
         int fd = accept4(acceptor->fd, &at.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
             welcome(acceptor, fd, &at);
-        else if (errno == EMFILE || errno == ENFILE)
-            refuse_one(acceptor);
-        else if (errno != ECONNABORTED && errno != EINTR)
+        else if (!may_go_on(acceptor, errno))
             return;
     }
 }

@@ -22,7 +22,7 @@ struct address {
 /* One accepted socket, until it is closed. */
 struct peer {
     struct acceptor *acceptor;
-    struct address *address; /* counted under; NULL on the admin listener */
+    struct address *address; /* counted under */
     struct peer *prev;       /* in acceptor->waiting, until it is settled */
     struct peer *next;
     bool settled;
@@ -57,7 +57,7 @@ struct acceptor {
     double *rejected; /* by enum accept_refusal */
     void *arg;
     /* Takes over a socket and its peer (peer_free() when it is gone). False: it could not be had;
-     * descriptor and peer are then closed here. */
+     * the descriptor is closed then, the peer is freed here. */
     bool (*take)(void *arg, int fd, struct peer *peer);
     /* Ends a socket whose patience is over; it goes the way of all others. */
     void (*drop)(void *arg, struct peer *peer);
