@@ -40,6 +40,14 @@ static int no_passphrase(char *text, int size, int writing, void *arg)
     return -1;
 }
 
+/* The end of the file is an error to the reader, as is a damaged certificate in the chain: served
+ * without it, the leaf would convince nobody. */
+static bool is_at_end(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+}
+
 static bool read_chain(struct pair *pair, const char *path, struct err *err)
 {
     BIO *file = BIO_new_file(path, "r");
@@ -51,9 +59,9 @@ static bool read_chain(struct pair *pair, const char *path, struct err *err)
     while (pair->leaf && (next = PEM_read_bio_X509(file, NULL, no_passphrase, NULL)))
         sk_X509_push(pair->chain, next);
     BIO_free(file);
-    if (!pair->leaf)
+    if (!pair->leaf || !is_at_end())
         return openssl_said(err, path, "expected a PEM certificate");
-    ERR_clear_error(); /* the end of the file is an error to the reader */
+    ERR_clear_error();
     return true;
 }
 
