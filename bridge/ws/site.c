@@ -49,10 +49,12 @@ static bool add_file(struct site *site, const char *folder, const char *name, st
 {
     char path[4096];
     struct stat info;
+    if (name[0] == '.')
+        return true;
     int len = snprintf(path, sizeof path, "%s/%s", folder, name);
     if (len < 0 || len >= (int)sizeof path || stat(path, &info) != 0)
         return err_set(err, "%s/%s: cannot be read", folder, name);
-    if (!S_ISREG(info.st_mode) || name[0] == '.')
+    if (!S_ISREG(info.st_mode))
         return true;
     site->bytes += (size_t)info.st_size;
     if (site->count == SITE_FILES_MAX || site->bytes > SITE_BYTES_MAX)
