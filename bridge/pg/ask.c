@@ -213,8 +213,7 @@ static void complain(struct ask *ask, const struct question *question, const PGr
         return;
     ask->complained_ms = now_ms;
     log_warn("db_query_failed", LOG_S("statement", name_of(question->kind)),
-             LOG_S("sqlstate", result_sqlstate(result)),
-             LOG_S("why", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+             LOG_S("sqlstate", result_sqlstate(result)), LOG_S("why", result_message(result)));
 }
 
 /* --- the line ----------------------------------------------------------------------------- */

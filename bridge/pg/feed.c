@@ -153,8 +153,7 @@ static bool went_well(struct feed *feed, const PGresult *result, const char *wha
         return false;
     }
     log_warn("db_query_failed", LOG_S("statement", what),
-             LOG_S("sqlstate", result_sqlstate(result)),
-             LOG_S("why", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+             LOG_S("sqlstate", result_sqlstate(result)), LOG_S("why", result_message(result)));
     pace_failed(&feed->pace, clock_mono_ms());
     turn(feed);
     return false;

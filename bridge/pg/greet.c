@@ -50,7 +50,7 @@ static void lose_standby(struct greet *greet)
 static void refuse_hello(struct greet *greet, const PGresult *result)
 {
     char line[REASON_TEXT_MAX];
-    reason_line(line, sizeof line, PQresultErrorMessage(result));
+    reason_line(line, sizeof line, result_message(result));
     enum reason reason = reason_of_sqlstate(result_sqlstate(result), REASON_QUERY);
     const char *advice = "vigie.hello() failed";
     if (reason == REASON_SCHEMA_MISSING)

@@ -253,7 +253,7 @@ void link_lose(struct link *link, enum reason reason, const char *format, ...)
 void link_refuse(struct link *link, const PGresult *result, const char *what)
 {
     char line[REASON_TEXT_MAX];
-    reason_line(line, sizeof line, PQresultErrorMessage(result));
+    reason_line(line, sizeof line, result_message(result));
     link_lose(link, reason_of_sqlstate(result_sqlstate(result), REASON_QUERY), "%s: %s", what,
               line);
 }
@@ -349,7 +349,7 @@ static void complete(struct link *link)
     histogram_add(link->options.durations, (double)(mono_us() - link->sent_us) / 1e6);
     if (PQstatus(link->conn) == CONNECTION_BAD || !result) {
         if (result)
-            reason_line(link->farewell, sizeof link->farewell, PQresultErrorMessage(result));
+            reason_line(link->farewell, sizeof link->farewell, result_message(result));
         lose_closed(link);
     } else {
         link->fn(link->fn_arg, result);
@@ -454,6 +454,12 @@ const char *result_sqlstate(const PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return sqlstate ? sqlstate : "";
+}
+
+const char *result_message(const PGresult *result)
+{
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    return primary ? primary : PQresultErrorMessage(result);
 }
 
 int64_t result_number(const PGresult *result, int row, int column)

@@ -70,7 +70,9 @@ void link_refuse(struct link *link, const PGresult *result, const char *what);
 bool result_ok(const PGresult *result);
 /* Five characters, or "" when there is none. */
 const char *result_sqlstate(const PGresult *result);
-/* The first row's column as a number; 0 for NULL. */
+/* What went wrong, without the context that psql would show. */
+const char *result_message(const PGresult *result);
+/* A column as a number; 0 for NULL. */
 int64_t result_number(const PGresult *result, int row, int column);
 
 #endif
