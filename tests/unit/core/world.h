@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "core/router.h"
 #include "core/session.h"
+#include "core/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -275,6 +276,15 @@ static inline void client_put(struct client *client, struct buf *line, const cha
     buf_str(line, at + 1 + SEAL_TEXT_LEN);
 }
 
+/* As it came; the member `cursor` cannot be forged by a name, whose quotes are escaped. */
+static inline void client_put_json(struct client *client, struct buf *line, const char *text)
+{
+    const char *cursor = strstr(text, "\"cursor\":\"");
+    buf_str(line, text);
+    if (cursor)
+        snprintf(client->cursor, sizeof client->cursor, "%.*s", SEAL_TEXT_LEN, cursor + 10);
+}
+
 /* The size of a WebSocket header, or 0 for plain text. */
 static inline size_t header_of(const struct frame *frame)
 {
@@ -292,7 +302,10 @@ static inline void client_hear(struct client *client, const struct frame *frame)
     client->heard = mem_resize(client->heard, client->count + 1, sizeof(char *));
     client->cursors = mem_resize(client->cursors, client->count + 1, CURSOR_TEXT_MAX);
     client->cursors[client->count][0] = '\0';
-    client_put(client, &line, text);
+    if (head)
+        client_put_json(client, &line, text);
+    else
+        client_put(client, &line, text);
     client->heard[client->count++] = buf_take(&line);
     free(text);
 }
@@ -336,9 +349,10 @@ static inline struct client *client_new(struct world *world)
     return client_speaking(world, &text_protocol);
 }
 
-static inline bool is_role_list(const char *text)
+/* What the verifier promises of names. */
+static inline bool is_name(const char *text, size_t max)
 {
-    return text && *text;
+    return text && text_is_name(text, strlen(text), max);
 }
 
 static inline bool world_verify(void *arg, const char *token, size_t len, const char *address,
@@ -353,16 +367,20 @@ static inline bool world_verify(void *arg, const char *token, size_t len, const 
     char *roles = strsep(&rest, "|");
     const char *ttl = strsep(&rest, "|");
     const char *issuer = strsep(&rest, "|");
-    if (!user || !*user || !*company)
+    if (!is_name(company, EVENT_COMPANY_BYTES_MAX) || !is_name(user, 128))
         return false;
-    *identity =
-        (struct identity){.issuer = issuer ? issuer : "main",
-                          .company = company,
-                          .user = user,
-                          .roles = world->roles,
-                          .expires_at_us = world_wall_us + (ttl ? atoll(ttl) : 900) * 1000000};
-    while (is_role_list(roles) && identity->role_count < WORLD_ROLES_MAX)
-        world->roles[identity->role_count++] = strsep(&roles, ",");
+    *identity = (struct identity){.issuer = issuer ? issuer : "main",
+                                  .company = company,
+                                  .user = user,
+                                  .roles = world->roles,
+                                  .expires_at_us =
+                                      world_wall_us + (ttl ? atoi(ttl) : 900) * INT64_C(1000000)};
+    while (roles && *roles && identity->role_count < WORLD_ROLES_MAX) {
+        const char *role = strsep(&roles, ",");
+        if (!is_name(role, 64))
+            return false;
+        world->roles[identity->role_count++] = role;
+    }
     return true;
 }
 
