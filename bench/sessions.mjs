@@ -37,7 +37,7 @@ const BURST = 20; // events of one statement
 const SLOW_EVENTS = 300;
 const BRISK_PER_S = 200;
 const BRISK_EVENTS = 2000;
-const IDLE_MS = 10_000;
+const IDLE_MS = 25_000; // one heartbeat of everybody
 const COMPANY = 2; // the dashboard that latency is measured at: no other session is in it
 
 // ---- what /proc says ------------------------------------------------------------------------------
