@@ -49,6 +49,9 @@ static void a_channel_that_is_not_served_is_dropped(void **state)
     const struct event_row row = {3, "acme", "vigie_devis", "x", "a:1", "{}", "2026"};
     struct event *event = event_new(&row, NULL);
     assert_null(channel_apply(&map, event));
+    const struct channel_rule longer = {"vigie_devis2", NULL, 0};
+    const struct channel_map other = {&longer, 1};
+    assert_null(channel_apply(&other, event));
     event_unref(event);
 }
 

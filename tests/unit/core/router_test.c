@@ -43,6 +43,12 @@ static void assert_heard(const struct client *client, int64_t first, int64_t las
     assert_int_equal(next, last + 1);
 }
 
+/* The cursor of `acme` at a position, as any bridge writes it. */
+static void cursor_at(struct world *world, int64_t seq, char cursor[CURSOR_TEXT_MAX])
+{
+    cursor_write(world->hub->codec, "acme", seq, cursor);
+}
+
 /* ---- isolation ---- */
 
 static void the_same_room_of_two_companies_is_two_rooms(void **state)
@@ -266,6 +272,44 @@ static void a_long_past_is_asked_for_in_parts(void **state)
     assert_int_equal(client->session->state, SESSION_LIVE);
 }
 
+static void an_answer_without_events_reaches_the_present_too(void **state)
+{
+    struct world *world = *state;
+    char cursor[CURSOR_TEXT_MAX];
+    forget_at_once(world);
+    cursor_at(world, 0, cursor);
+    world_publish(world, "rival", "user:u7", "x");
+    struct client *client = client_in(world, TOKEN, cursor);
+    world_answer(world);
+    world_turn(world);
+    assert_int_equal(client->session->state, SESSION_LIVE);
+    assert_int_equal(world->question_count, 0);
+}
+
+/* It was asked for long ago; what it brings was heard live, up to the event before the queue was
+ * full. */
+static void a_late_answer_brings_nothing_twice(void **state)
+{
+    struct world *world = *state;
+    struct hub_limits limits = world->hub->options.limits;
+    char cursor[CURSOR_TEXT_MAX];
+    limits.queue_bytes = 400;
+    world_limit(world, limits);
+    database_add(world->db, "acme", "user:u7", "x");
+    cursor_at(world, 1, cursor);
+    struct client *client = client_in(world, TOKEN, cursor);
+    world_pull(world, 10);
+    session_catch_up(client->session);
+    assert_int_equal(client->session->state, SESSION_LIVE);
+    forget_at_once(world);
+    client_stall(client);
+    publish(world, "user:u7", 50);
+    client_takes(client, -1);
+    for (; world->question_count; world_turn(world))
+        world_answer(world);
+    assert_heard(client, 2, 51);
+}
+
 static void a_failed_answer_is_asked_for_again(void **state)
 {
     struct world *world = *state;
@@ -322,12 +366,6 @@ static void an_answer_that_comes_when_the_session_is_live_changes_nothing(void *
 }
 
 /* ---- a bridge that is behind the one before ---- */
-
-/* The position of `cursor` text for the company at `seq`, as any bridge writes it. */
-static void cursor_at(struct world *world, int64_t seq, char cursor[CURSOR_TEXT_MAX])
-{
-    cursor_write(world->hub->codec, "acme", seq, cursor);
-}
 
 static void a_cursor_ahead_of_this_bridge_is_checked_with_the_database(void **state)
 {
@@ -397,6 +435,20 @@ static void a_cursor_from_before_what_is_kept_is_a_gap(void **state)
     publish(world, "user:u7", 1);
     world_turn(world);
     assert_heard(client, 6, 6);
+}
+
+static void one_position_below_the_floor_is_a_gap(void **state)
+{
+    struct world *world = *state;
+    char cursor[CURSOR_TEXT_MAX];
+    forget_at_once(world);
+    publish(world, "user:u7", 5);
+    world->db->floor_seq = 3;
+    cursor_at(world, 2, cursor);
+    struct client *client = client_in(world, TOKEN, cursor);
+    world_answer(world);
+    world_turn(world);
+    assert_string_equal(client_said(client, 1), "gap retention @5");
 }
 
 static void the_floor_itself_is_no_gap(void **state)
@@ -483,36 +535,36 @@ static void a_full_queue_falls_back_and_gets_everything_from_the_database(void *
     assert_int_equal(client->session->state, SESSION_LIVE);
 }
 
+/* A payload of `len` bytes. */
+static void publish_long(struct world *world, size_t len)
+{
+    char *payload = mem_new(len + 1);
+    memset(payload, 'x', len);
+    world_publish(world, "acme", "user:u7", payload);
+    free(payload);
+}
+
 static void a_full_queue_asks_the_database_again_only_when_it_was_read(void **state)
 {
     struct world *world = *state;
     struct hub_limits limits = world->hub->options.limits;
-    char payload[30001];
-    memset(payload, 'x', sizeof payload - 1);
-    payload[sizeof payload - 1] = '\0';
-    limits.queue_bytes = 50000; /* one fits, is less than half with another's frame, two do not */
+    char cursor[CURSOR_TEXT_MAX];
+    limits.queue_bytes = 50000;
     world_limit(world, limits);
     forget_at_once(world);
-    struct client *first = client_in(world, TOKEN, NULL);
-    world_publish(world, "acme", "user:u7", "small");
-    char cursor[64];
-    strcpy(cursor, first->cursor);
-    session_close(first->session, CLOSE_GOING_AWAY);
-    for (int i = 0; i < 4; i++)
-        world_publish(world, "acme", "user:u7", payload);
+    cursor_at(world, 0, cursor);
+    publish_long(world, 20000); /* less than half of the queue, and the next finds no place */
+    for (int i = 0; i < 3; i++)
+        publish_long(world, 40000);
     struct client *client = client_new(world);
     client_stall(client);
     client_auth(client, TOKEN, cursor);
-    unsigned questions = 0;
-    for (; world->question_count && questions < 10; questions++) {
+    world_answer(world);
+    world_turn(world);
+    assert_int_equal(world->question_count, 0);
+    for (client_takes(client, -1); world->question_count; world_turn(world))
         world_answer(world);
-        world_turn(world);
-    }
-    assert_true(questions < 3);
-    client_takes(client, -1);
-    for (; world->question_count; client_takes(client, -1))
-        world_answer(world);
-    assert_heard(client, 1, 5);
+    assert_heard(client, 1, 4);
 }
 
 static void an_event_larger_than_the_queue_still_arrives(void **state)
@@ -755,6 +807,8 @@ int main(void)
         TEST(a_session_replays_and_is_live_without_gap_or_double),
         TEST(an_answer_older_than_the_present_is_followed_by_another_question),
         TEST(a_long_past_is_asked_for_in_parts),
+        TEST(an_answer_without_events_reaches_the_present_too),
+        TEST(a_late_answer_brings_nothing_twice),
         TEST(a_failed_answer_is_asked_for_again),
         TEST(a_database_that_cannot_be_asked_is_asked_later),
         TEST(an_answer_that_comes_when_the_session_is_live_changes_nothing),
@@ -762,6 +816,7 @@ int main(void)
         TEST(a_cursor_ahead_of_the_database_is_a_gap),
         TEST(what_is_said_while_ahead_never_goes_back),
         TEST(a_cursor_from_before_what_is_kept_is_a_gap),
+        TEST(one_position_below_the_floor_is_a_gap),
         TEST(the_floor_itself_is_no_gap),
         TEST(a_gap_that_was_lost_with_the_connection_is_told_again),
         TEST(a_slow_reader_that_falls_below_the_floor_hears_a_gap_and_lives),
