@@ -143,6 +143,11 @@ static void on_down(void *arg, const char *why)
     ((struct app *)arg)->database_up = false;
 }
 
+static void on_hole(void *arg, int64_t upto)
+{
+    hub_hole(((struct app *)arg)->hub, upto);
+}
+
 static void on_events(void *arg, struct event **events, size_t count, int64_t position)
 {
     struct app *app = arg;
@@ -270,6 +275,8 @@ static bool load_again(struct app *app, struct buf *errors)
     bool ok = conf && conf_check_files(conf, errors);
     if (ok && !(verifier = setup_verifier(conf, &err)))
         ok = false;
+    if (ok && conf->listen.tls)
+        ok = server_check_tls(conf->listen.certificate, conf->listen.private_key, &err);
     struct buf stays;
     buf_init(&stays, CONF_ERRORS_BYTES_MAX);
     if (ok && !conf_reload_check(app->conf, conf, &stays)) {
@@ -313,6 +320,10 @@ static void on_hup(void *arg)
 
 static void register_metrics(struct app *app)
 {
+    static const char *const versions[] = {VIGIE_VERSION};
+    static const struct metric_def build = {
+        "vigie_build_info", METRIC_GAUGE, "always 1; which version this is",
+        "version",          versions,     1};
     static const struct metric_def auth = {"vigie_auth_attempts_total",  METRIC_COUNTER,
                                            "tokens verified, by reason", "reason",
                                            token_reason_names,           TOKEN_REASON_COUNT};
@@ -327,6 +338,7 @@ static void register_metrics(struct app *app)
     app->auth = metrics_register(app->metrics, &auth);
     app->reload = metrics_register(app->metrics, &reload);
     app->reload[0] = 1;
+    metrics_register(app->metrics, &build)[0] = 1;
     metrics_register(app->metrics, &start)[0] = (double)(clock_wall_us() / 1000000);
 }
 
@@ -356,6 +368,7 @@ static bool make_source(struct app *app, struct err *err)
         .arg = app,
         .on_up = on_up,
         .on_down = on_down,
+        .on_hole = on_hole,
         .on_events = on_events,
         .on_status = on_status,
         .on_replay = on_replay,
@@ -391,7 +404,7 @@ static void watch_signals(struct app *app)
     app->signals[2] = loop_signal_new(app->loop, SIGHUP, on_hup, app);
 }
 
-static bool assemble(struct app *app, struct err *err)
+static bool assemble(struct app *app, int *code, struct err *err)
 {
     app->loop = loop_new();
     watch_signals(app); /* first: one that comes early waits for the loop to run */
@@ -402,7 +415,10 @@ static bool assemble(struct app *app, struct err *err)
         return false;
     app->channels = setup_channels(app->conf);
     make_hub(app);
-    if (!make_source(app, err) || !make_server(app, err))
+    if (!make_source(app, err))
+        return false;
+    *code = APP_OS; /* what is left to fail is the system's: a port that is taken, descriptors */
+    if (!make_server(app, err))
         return false;
     app->tick = loop_timer_new(app->loop, on_tick, app);
     app->again = loop_timer_new(app->loop, flush, app);
@@ -475,7 +491,8 @@ int app_run(const struct args *args, char *const *environment)
     log_info("starting", LOG_S("version", VIGIE_VERSION), LOG_S("config", args->config));
     log_warnings(app.conf);
     struct err err = {""};
-    bool ok = assemble(&app, &err);
+    code = APP_CONFIG;
+    bool ok = assemble(&app, &code, &err);
     if (ok) {
         start(&app);
         loop_run(app.loop);
@@ -485,7 +502,7 @@ int app_run(const struct args *args, char *const *environment)
     dismantle(&app);
     if (ok)
         log_info("stopped", LOG_N("code", APP_OK));
-    return ok ? APP_OK : APP_CONFIG;
+    return ok ? APP_OK : code;
 }
 
 int app_check(const struct args *args, char *const *environment)

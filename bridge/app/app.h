@@ -15,7 +15,8 @@ enum app_exit {
     APP_CONFIG = 78,
 };
 
-/* Runs the bridge until it is told to stop. `environment` as in conf_load(). Returns the exit code. */
+/* Runs the bridge until it is told to stop. `environment` as in conf_load(). Returns the exit code.
+ */
 int app_run(const struct args *args, char *const *environment);
 
 /* --check-config: 0, or every complaint on stderr and the exit code that app_run() would give. */

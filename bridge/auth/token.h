@@ -6,8 +6,9 @@
  * issuer's keyring, key strength (at load), signature, then claims parsed from the very bytes that
  * were signed: iss, aud, exp, nbf, iat, jti, user, company, role, companies of the issuer.
  *
- * Which issuer it is follows from the key that verifies; the signed `iss` must then name it. At most
- * eight keys may answer to one algorithm and kid, so a forged token costs at most eight attempts. */
+ * Which issuer it is follows from the key that verifies; the signed `iss` must then name it. At
+ * most eight keys may answer to one algorithm and kid, so a forged token costs at most eight
+ * attempts. */
 #ifndef VIGIE_AUTH_TOKEN_H
 #define VIGIE_AUTH_TOKEN_H
 
@@ -30,21 +31,21 @@ enum {
 /* Stable: the names are metric labels and appear in logs and docs/operations.md. */
 enum token_reason {
     TOKEN_OK,
-    TOKEN_SIZE,       /* "size": empty or over TOKEN_BYTES_MAX */
-    TOKEN_MALFORMED,  /* "malformed": segments, base64url */
-    TOKEN_HEADER,     /* "header": not an object, duplicates, crit, b64, typ */
-    TOKEN_ALGORITHM,  /* "algorithm": unknown, or not the one pinned to the key */
-    TOKEN_KEY,        /* "key": no key of that kid in the issuer's keyring */
-    TOKEN_SIGNATURE,  /* "signature": also a payload that is no JSON, libjwt reads it first */
-    TOKEN_CLAIMS,     /* "claims": payload not an object, duplicates, jti */
-    TOKEN_ISSUER,     /* "issuer": not the iss of the issuer whose key signed */
-    TOKEN_AUDIENCE,   /* "audience" */
-    TOKEN_EXPIRED,    /* "expired" */
-    TOKEN_NOT_YET,    /* "not_yet": nbf or iat ahead of the clock, or no date */
-    TOKEN_LIFETIME,   /* "lifetime": no exp, not a number, or further away than max_ttl */
-    TOKEN_USER,       /* "user" */
-    TOKEN_COMPANY,    /* "company" */
-    TOKEN_ROLE,       /* "role" */
+    TOKEN_SIZE,            /* "size": empty or over TOKEN_BYTES_MAX */
+    TOKEN_MALFORMED,       /* "malformed": segments, base64url */
+    TOKEN_HEADER,          /* "header": not an object, duplicates, crit, b64, typ */
+    TOKEN_ALGORITHM,       /* "algorithm": unknown, or not the one pinned to the key */
+    TOKEN_KEY,             /* "key": no key of that kid in the issuer's keyring */
+    TOKEN_SIGNATURE,       /* "signature": also a payload that is no JSON, libjwt reads it first */
+    TOKEN_CLAIMS,          /* "claims": payload not an object, duplicates, jti */
+    TOKEN_ISSUER,          /* "issuer": not the iss of the issuer whose key signed */
+    TOKEN_AUDIENCE,        /* "audience" */
+    TOKEN_EXPIRED,         /* "expired" */
+    TOKEN_NOT_YET,         /* "not_yet": nbf or iat ahead of the clock, or no date */
+    TOKEN_LIFETIME,        /* "lifetime": no exp, not a number, or further away than max_ttl */
+    TOKEN_USER,            /* "user" */
+    TOKEN_COMPANY,         /* "company" */
+    TOKEN_ROLE,            /* "role" */
     TOKEN_COMPANY_REFUSED, /* "company_refused": this issuer may not speak for that company */
     TOKEN_REASON_COUNT
 };
@@ -73,7 +74,7 @@ struct issuer_options {
     const char *typ; /* "JWT" (also NULL, ""): a token may leave it out. libjwt serves no other */
     const char *company_claim;
     const char *user_claim;
-    const char *role_claim; /* string or array of strings; absent: no role */
+    const char *role_claim;       /* string or array of strings; absent: no role */
     const char *const *companies; /* "*" alone or exact ids; none: "*" for the first issuer only */
     size_t company_count;
     int64_t leeway_s;
@@ -87,22 +88,22 @@ struct verifier;
  * (oct, private members, duplicate kid, over 64 KiB or 32 keys), two issuers of one iss or of one
  * HMAC secret, more than eight keys of one algorithm and kid, or a second issuer that may speak for
  * any company without saying so. The options are copied. */
-struct verifier *verifier_new(const struct issuer_options *issuers, size_t count, struct err *err)
-    MUST_USE;
+struct verifier *verifier_new(const struct issuer_options *issuers, size_t count,
+                              struct err *err) MUST_USE;
 /* NULL is allowed. */
 void verifier_free(struct verifier *verifier);
 size_t verifier_key_count(const struct verifier *verifier);
 /* Keys of the sets that were left out: encryption keys, unknown kinds, algorithms not ours. */
 size_t verifier_skipped_count(const struct verifier *verifier);
 
-/* Verifies `len` bytes of `token` at `now_us` (wall clock). TOKEN_OK fills `claims`; any other reason
- * leaves it zeroed. Constant memory, no I/O; leaves OpenSSL's error queue empty. */
+/* Verifies `len` bytes of `token` at `now_us` (wall clock). TOKEN_OK fills `claims`; any other
+ * reason leaves it zeroed. Constant memory, no I/O; leaves OpenSSL's error queue empty. */
 enum token_reason verifier_check(const struct verifier *verifier, const char *token, size_t len,
                                  int64_t now_us, struct claims *claims);
 
 /* Mints a development token with an HMAC secret or a private PEM of the key file: `vigie token`. A
- * lifetime below zero makes one that has expired, for tests. The text is the caller's (free()). NULL
- * with `err`. */
+ * lifetime below zero makes one that has expired, for tests. The text is the caller's (free()).
+ * NULL with `err`. */
 struct mint_options {
     const char *key_file;
     const char *algorithm;
@@ -111,7 +112,7 @@ struct mint_options {
     const char *audience;
     const char *company;
     const char *user;
-    const char *role; /* NULL: none */
+    const char *role;          /* NULL: none */
     const char *company_claim; /* NULL: "company" */
     const char *user_claim;    /* NULL: "sub" */
     const char *role_claim;    /* NULL: "role" */

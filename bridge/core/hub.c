@@ -194,7 +194,8 @@ static void forget_unreachable(struct hub *hub)
 {
     for (uint32_t i = 0; i < hub->slot_count; i++) {
         struct session *session = hub->slots[i].session;
-        if (session && session->state == SESSION_LIVE)
+        /* one that resumed from a bridge which had read more may stand beyond the hole */
+        if (session && session->state == SESSION_LIVE && session->pos < hub->position)
             session_gap(session, GAP_RETENTION);
     }
 }
@@ -223,13 +224,16 @@ int64_t hub_database_up(struct hub *hub, const char *epoch, const uint8_t key[SE
         return hub->position;
     }
     doubt_those_ahead(hub, last_seq);
-    if (hub->position < floor_seq) {
-        /* away for longer than the database remembers: what was in between is gone */
-        hub->position = floor_seq;
-        history_reset(&hub->history, floor_seq);
-        forget_unreachable(hub);
-    }
+    if (hub->position < floor_seq) /* away for longer than the database remembers */
+        hub_hole(hub, floor_seq);
     return hub->position;
+}
+
+void hub_hole(struct hub *hub, int64_t upto)
+{
+    hub->position = upto;
+    history_reset(&hub->history, upto);
+    forget_unreachable(hub);
 }
 
 /* ---- turns ---- */

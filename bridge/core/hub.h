@@ -120,6 +120,10 @@ void hub_set_limits(struct hub *hub, const struct hub_limits *limits);
 int64_t hub_database_up(struct hub *hub, const char *epoch, const uint8_t key[SEAL_KEY_BYTES],
                         int64_t last_seq, int64_t floor_seq);
 
+/* Positions up to `upto` cannot be read any more: every live session is told a gap, and those that
+ * catch up find it by themselves. */
+void hub_hole(struct hub *hub, int64_t upto);
+
 /* The answers to replay() and may_join(). An answer for a session that is gone does nothing. */
 struct replay {
     bool ok;

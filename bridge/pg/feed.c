@@ -117,8 +117,20 @@ static size_t read_batch(struct feed *feed, const PGresult *rows, int row_count)
     return count;
 }
 
+/* Positions have no holes: one that is missing means that retention was faster than we were. */
+static void look_for_hole(struct feed *feed, const PGresult *rows)
+{
+    int64_t first = result_number(rows, 0, SEQ);
+    if (first <= feed->position + 1)
+        return;
+    log_error("feed_hole", LOG_N("after", feed->position), LOG_N("upto", first - 1));
+    feed->position = first - 1;
+    feed->options.on_hole(feed->options.arg, feed->position);
+}
+
 static void deliver(struct feed *feed, const PGresult *rows, int row_count)
 {
+    look_for_hole(feed, rows);
     size_t count = read_batch(feed, rows, row_count);
     *feed->options.received += (double)count;
     feed->options.on_events(feed->options.arg, feed->events, count, feed->position);

@@ -25,6 +25,9 @@ struct feed_options {
 
     void *arg;
     /* Borrowed; `count` may be 0 when no row of a batch could be read. */
+    /* Positions up to `upto`, after the one reached, can no longer be read. Comes before on_events.
+     */
+    void (*on_hole)(void *arg, int64_t upto);
     void (*on_events)(void *arg, struct event **events, size_t count, int64_t position);
 };
 

@@ -173,6 +173,12 @@ static void on_ask_lost(void *arg, const struct loss *loss)
 
 /* --- what comes from below ---------------------------------------------------------------- */
 
+static void on_hole(void *arg, int64_t upto)
+{
+    struct source *source = arg;
+    source->options.on_hole(source->options.arg, upto);
+}
+
 static void on_events(void *arg, struct event **events, size_t count, int64_t position)
 {
     const struct source_options *options = &((struct source *)arg)->options;
@@ -255,6 +261,7 @@ static void make_readers(struct source *source)
                                                    .empty_bells = c->empty_bells,
                                                    .awake = c->awake,
                                                    .arg = source,
+                                                   .on_hole = on_hole,
                                                    .on_events = on_events});
     source->ask = ask_new(&(struct ask_options){.loop = o->loop,
                                                 .link = source->ask_link,

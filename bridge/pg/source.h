@@ -66,6 +66,9 @@ struct source_options {
     /* The feed is lost or could not be had, told at each try; `why` is one line for people, without
      * secrets. Logged already, as db_down (and db_up). */
     void (*on_down)(void *arg, const char *why);
+    /* Positions up to `upto` can no longer be read: retention was faster. Comes before the events
+     * after them. */
+    void (*on_hole)(void *arg, int64_t upto);
     /* The next events in order of seq, borrowed; `position` is that of the last one. Called once a
      * batch: what they cause is flushed at the end of it. `count` is 0 when no row of a batch was a
      * valid event; the position goes on all the same. */

@@ -102,7 +102,8 @@ static struct frame *say_heartbeat(const char *cursor)
 
 static struct frame *say_ping(void)
 {
-    return wsframe_new(WSFRAME_PING, NULL, 0);
+    /* with a payload: libwebsockets 4.1.6 tells nobody of an empty pong */
+    return wsframe_new(WSFRAME_PING, "vigie", 5);
 }
 
 static struct frame *say_expiring(int64_t in_s)

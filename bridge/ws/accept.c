@@ -267,7 +267,7 @@ static void on_readable(void *arg, int io)
     (void)io;
     struct acceptor *acceptor = arg;
     for (int i = 0; i < ACCEPTS_A_TURN && acceptor->fd >= 0; i++) {
-        union endpoint at;
+        union endpoint at = {0};
         socklen_t len = sizeof at;
         int fd = accept4(acceptor->fd, &at.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)

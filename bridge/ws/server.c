@@ -15,7 +15,7 @@ enum {
 };
 
 /* Whatever integer a version of the library keeps ids in: -1 means "leave as they are". */
-#define KEEP_ID(field) __typeof__(((struct lws_context_creation_info *)NULL)->field)
+#define KEEP_ID(field) __typeof__((struct lws_context_creation_info){0}.field)
 
 /* Which door a socket came in by says who answers it. Not its vhost: libwebsockets changes that to
  * whichever one's name the Host header begins, so that `Host: admin` at the public door would get

@@ -18,7 +18,7 @@ emit sequenced
 feed >/dev/null
 emit waiting
 (
-    cd "$VIGIE_WORK"
+    cd "$VIGIE_WORK" || exit
     "${as_server[@]}" pg_basebackup -D "$standby" -R -X stream -c fast
     "${as_server[@]}" pg_ctl -D "$standby" -o '-p 5434' -l "$VIGIE_WORK/standby.log" -w start >/dev/null
 )

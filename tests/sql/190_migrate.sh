@@ -4,7 +4,7 @@
 plan 17
 here=$VIGIE_WORK/migrate
 mkdir -p "$here"
-cd "$VIGIE_ROOT/migrations"
+cd "$VIGIE_ROOT/migrations" || exit
 
 fresh() { createdb -O deployer "$1"; }
 sqitch_on() { sqitch "${@:2}" "db:pg://deployer@/$1" >"$here/sqitch" 2>&1 && echo ok || cat "$here/sqitch"; }
@@ -49,7 +49,7 @@ if [ "$(id -u)" = 0 ]; then
     as_server=(setpriv --reuid "$(stat -c %U "$VIGIE_WORK")" --regid "$(stat -c %G "$VIGIE_WORK")" --clear-groups)
 fi
 (
-    cd "$VIGIE_WORK"
+    cd "$VIGIE_WORK" || exit
     "${as_server[@]}" initdb -D "$other" -A trust -U postgres -N >/dev/null
     "${as_server[@]}" pg_ctl -D "$other" -o "-c listen_addresses='' -c fsync=off -p 5433 -c unix_socket_directories=$VIGIE_WORK" \
         -l "$VIGIE_WORK/other.log" -w start >/dev/null

@@ -100,6 +100,7 @@ struct story {
     int ups;
     int downs;
     int statuses;
+    int holes;
     char why[1024];
     char epoch[80];
     int64_t position;
@@ -156,6 +157,14 @@ static void on_events(void *arg, struct event **events, size_t count, int64_t po
     story->position = position;
 }
 
+static void on_hole(void *arg, int64_t upto)
+{
+    struct story *story = arg;
+    assert_true(upto > story->position);
+    story->position = upto;
+    story->holes++;
+}
+
 static void on_status(void *arg, const struct source_status *status)
 {
     struct story *story = arg;
@@ -203,6 +212,7 @@ static struct source_options options_of(struct story *story)
                                    .arg = story,
                                    .on_up = on_up,
                                    .on_down = on_down,
+                                   .on_hole = on_hole,
                                    .on_events = on_events,
                                    .on_status = on_status,
                                    .on_replay = on_replay,
@@ -485,6 +495,24 @@ static void a_row_that_is_no_event_is_left_out_and_counted(void **state)
 }
 
 /* --- losing the database ------------------------------------------------------------------ */
+
+static void positions_that_are_gone_are_told_before_what_comes_after_them(void **state)
+{
+    (void)state;
+    struct story *story = begin();
+    dial(story, options_of(story));
+    UNTIL(story, asleep, 0);
+    emit(story->dba, 1);
+    UNTIL(story, count, 1);
+    assert_int_equal(story->holes, 0);
+    run(story->dba, "UPDATE vigie.tick SET last_seq = last_seq + 5"
+                    " WHERE tick_id = (SELECT max(tick_id) FROM vigie.tick)");
+    emit(story->dba, 2);
+    UNTIL(story, count, 2);
+    assert_int_equal(story->holes, 1);
+    assert_int_equal(story->seqs[1], story->seqs[0] + 6);
+    end(story);
+}
 
 static void nothing_is_lost_when_the_backend_is_terminated(void **state)
 {
@@ -1048,6 +1076,7 @@ int main(void)
         cmocka_unit_test(a_rolled_back_event_never_comes),
         cmocka_unit_test(a_late_commit_comes_after_what_overtook_it),
         cmocka_unit_test(a_row_that_is_no_event_is_left_out_and_counted),
+        cmocka_unit_test(positions_that_are_gone_are_told_before_what_comes_after_them),
         cmocka_unit_test(nothing_is_lost_when_the_backend_is_terminated),
         cmocka_unit_test(nothing_is_lost_when_postgresql_crashes),
         cmocka_unit_test(a_new_epoch_is_told_with_the_next_connection),
