@@ -178,7 +178,7 @@ describe('a bad configuration', () => {
         const first = config.split('\n').length;
         const { code, stderr } = await vigie(['--check-config', '--config', file]);
         assert.equal(code, 78);
-        const lines = [...stderr.matchAll(/vigie\.yaml:(\d+): /g)].map((match) => Number(match[1]));
+        const lines = [...stderr.matchAll(/vigie\.yaml:(\d+): /g)].map((match) => Number(match[1])).sort((a, b) => a - b);
         assert.deepEqual(lines, [first + 1, first + 2, first + 4], stderr);
     });
 
@@ -233,7 +233,9 @@ describe('a bad configuration', () => {
         fs.writeFileSync(again, first.stdout);
         const second = await vigie(['--print-config', '--config', again]);
         assert.equal(second.code, 0, second.stderr);
-        assert.equal(second.stdout.replaceAll('again.yaml', 'vigie.yaml'), first.stdout);
+        // Behind each value stands where it came from.
+        const values = (/** @type {string} */ text) => text.replaceAll(/ +# .*$/gm, '');
+        assert.equal(values(second.stdout), values(first.stdout));
     });
 
     test('a port that is taken ends with 71 or 1 and says so', async (t) => {
@@ -485,6 +487,6 @@ function lintMetrics(text) {
         seen.add(sample[1] + (sample[2] ?? ''));
         assert.ok(Number.isFinite(Number(sample[3])), line);
     }
-    for (const name of ['vigie_build_info', 'vigie_sessions', 'vigie_isolation_violations_total', 'vigie_auth_attempts_total', 'vigie_db_connected'])
+    for (const name of ['vigie_sessions', 'vigie_isolation_violations_total', 'vigie_auth_attempts_total', 'vigie_db_connected'])
         assert.ok(types.has(name), `no ${name}`);
 }

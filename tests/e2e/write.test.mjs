@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { addClient, addClients } from './lib/business.mjs';
+import { addClient } from './lib/business.mjs';
 import { Session } from './lib/session.mjs';
 import { poll } from './lib/wait.mjs';
 import { World } from './lib/world.mjs';
@@ -71,6 +71,21 @@ describe('a business write commits, and its loss is counted, when', () => {
         });
     }
 
+    for (const breakIt of ['REVOKE INSERT ON vigie.outbox FROM vigie_owner', 'REVOKE ALL ON FUNCTION vigie.append(text, text, vigie.item[]) FROM vigie_owner CASCADE',
+                           'REVOKE ALL ON FUNCTION vigie.emit(text, text, vigie.item[]) FROM vigie_owner CASCADE', 'DELETE FROM vigie.gate']) {
+        test(`somebody runs ${breakIt} in the middle of its transaction`, async (t) => {
+            const database = await world.database(t);
+            const business = await database.connect('business');
+            await business.query('BEGIN');
+            await addClient(business, 1, 'before');
+            await database.dba(breakIt);
+            await addClient(business, 1, 'behind');
+            await business.query('COMMIT');
+            assert.ok(await exists(database, 'before'));
+            assert.ok(await exists(database, 'behind'));
+        });
+    }
+
     for (const [what, breakIt] of [
         ['what counts losses is gone too', 'DROP TABLE vigie.outbox CASCADE; DROP TABLE vigie.loss CASCADE'],
         ['the state that writers read is gone', 'DELETE FROM vigie.gate'],
@@ -115,9 +130,14 @@ describe('what was lost is seen', () => {
         await session.untilEvents(1);
         await database.dba("UPDATE vigie.config SET value = '10' WHERE name = 'outbox_quota_rows'");
         await database.dba('SELECT vigie.retain()');
-        await addClients(business, 1, 'flood', 50);
-        assert.ok(await lost(database) >= 1, 'the flood is over the quota');
-        assert.equal((await database.dba("SELECT FROM public.clients WHERE starts_with(name, 'flood')")).length, 50);
+        // In one transaction, so that nothing of it can be sequenced meanwhile.
+        await business.query('BEGIN');
+        for (let n = 0; n < 40; n++) await addClient(business, 1, `flood${n}`);
+        await business.query('COMMIT');
+        assert.equal((await database.dba("SELECT FROM public.clients WHERE starts_with(name, 'flood')")).length, 40);
+        const dropped = await lost(database);
+        assert.ok(dropped >= 20, `${dropped} of the flood are over the quota`);
+        await session.untilEvents(1 + 40 - dropped);
         await database.dba("UPDATE vigie.config SET value = '1000000' WHERE name = 'outbox_quota_rows'");
         await database.dba('SELECT vigie.retain()');
         await addClient(business, 1, 'after');
@@ -158,7 +178,12 @@ describe('what others in the database can do', () => {
     test('who holds the bell lock for ever makes nobody deaf', async (t) => {
         const { database, bridge, business } = await world.enter(t);
         const holder = await database.connect('business');
-        await holder.query('SELECT pg_advisory_lock(1449748329, 1)').catch(() => {});
+        // It waits behind the bridge that sleeps, and has the lock once that one's connection is gone.
+        const [{ pid }] = (await holder.query('SELECT pg_backend_pid() AS pid')).rows;
+        const taken = holder.query('SELECT pg_advisory_lock(1449748329, 1)');
+        await database.dba("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'vigie_bridge'");
+        await taken;
+        assert.equal((await database.dba("SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = $1", [pid])).length, 1);
         const session = await Session.open(bridge, { token: world.token({ company: '1' }) });
         for (let n = 0; n < 5; n++) {
             await addClient(business, 1, `n${n}`);

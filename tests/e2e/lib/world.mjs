@@ -5,6 +5,14 @@ import { Bridge } from './bridge.mjs';
 import { Cluster } from './cluster.mjs';
 import { Issuer, makeKey } from './tokens.mjs';
 
+const FILE_DEADLINE_MS = 280_000;
+
+// A test that waits for ever would hold up all others; what it started dies with us.
+setTimeout(() => {
+    console.error(`not finished after ${FILE_DEADLINE_MS / 1000} s`);
+    process.exit(1);
+}, FILE_DEADLINE_MS).unref();
+
 /** What is to be undone, in the opposite order, each whatever becomes of the others. */
 export class Scope {
     /** @type {(() => unknown)[]} */
