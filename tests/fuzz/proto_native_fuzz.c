@@ -71,8 +71,8 @@ static void check(struct listener *l)
 {
     for (; l->client && l->read < l->client->count; l->read++) {
         const char *text = l->client->heard[l->read];
-        if (!*text)
-            continue; /* a ping */
+        if (strcmp(text, "ping") == 0)
+            continue;
         json_t *message = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         assert(json_is_object(message));
         check_message(l, message);

@@ -213,7 +213,7 @@ static void check_gap(struct walk *walk, struct follower *f, const char *line)
         wrong(walk, f, "a gap without a reason");
     f->era = era;
     f->pos = seq;
-    f->owes_gap = false;
+    f->owes_gap = f->lost_gap = false;
     walk->gaps++;
 }
 
@@ -243,15 +243,20 @@ static void check(struct walk *walk, struct follower *f)
 
 /* ---- what may happen ---- */
 
+/* Closed by the bridge: the socket is gone. */
+static void forget_closed(struct follower *f)
+{
+    if (f->client && !f->client->session)
+        f->client = NULL;
+}
+
 static void turn(struct walk *walk)
 {
     for (int i = 0; i < BRIDGES; i++)
         world_turn(&walk->bridges[i]);
     for (int i = 0; i < CLIENTS; i++) {
-        struct follower *f = &walk->followers[i];
-        check(walk, f);
-        if (f->client && !f->client->session)
-            f->client = NULL; /* closed by the bridge */
+        check(walk, &walk->followers[i]);
+        forget_closed(&walk->followers[i]);
     }
 }
 
@@ -283,7 +288,7 @@ static void come_in(struct walk *walk, struct follower *f)
     f->client = client_new(&walk->bridges[bridge]);
     f->read = 0;
     f->ready = false;
-    f->lost_gap = f->owes_gap;
+    f->lost_gap = f->lost_gap || f->owes_gap;
     f->owes_gap = false;
     f->judged_in = walk->bridge_era[bridge];
     session_auth(f->client->session, f->token, strlen(f->token), f->cursor[0] ? f->cursor : NULL,
@@ -299,6 +304,8 @@ static void lose_socket(struct follower *f)
 
 static void a_client_moves(struct walk *walk, struct follower *f)
 {
+    check(walk, f);
+    forget_closed(f);
     if (!f->client) {
         come_in(walk, f);
         return;

@@ -302,7 +302,9 @@ static inline void client_hear(struct client *client, const struct frame *frame)
     client->heard = mem_resize(client->heard, client->count + 1, sizeof(char *));
     client->cursors = mem_resize(client->cursors, client->count + 1, CURSOR_TEXT_MAX);
     client->cursors[client->count][0] = '\0';
-    if (head)
+    if (frame->bytes[0] == 0x89)
+        buf_str(&line, "ping");
+    else if (head)
         client_put_json(client, &line, text);
     else
         client_put(client, &line, text);
