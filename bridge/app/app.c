@@ -339,7 +339,7 @@ static void register_metrics(struct app *app)
     app->reload = metrics_register(app->metrics, &reload);
     app->reload[0] = 1;
     metrics_register(app->metrics, &build)[0] = 1;
-    metrics_register(app->metrics, &start)[0] = (double)(clock_wall_us() / 1000000);
+    metrics_register(app->metrics, &start)[0] = (double)clock_wall_us() / 1e6;
 }
 
 static void make_hub(struct app *app)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # For the shell files: plan N, is GOT WANTED SENTENCE, done_testing. Sourced.
 set -euo pipefail
 tests=0
