@@ -43,8 +43,9 @@ static void publish_one(struct hub *hub, struct event *raw)
 static void note_latency(struct hub *hub, const struct event *event)
 {
     int64_t at_us = clock_parse(event->at);
-    if (at_us > 0)
-        histogram_add(hub->metrics.latency, (double)(hub->options.wall_us() - at_us) / 1e6);
+    int64_t took_us = hub->options.wall_us() - at_us;
+    if (at_us > 0) /* two machines, two clocks: ours may be behind */
+        histogram_add(hub->metrics.latency, took_us > 0 ? (double)took_us / 1e6 : 0);
 }
 
 void router_publish(struct hub *hub, struct event **events, size_t count, int64_t position)
