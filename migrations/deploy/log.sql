@@ -39,8 +39,8 @@ INSERT INTO vigie.config (name, value, comment) VALUES
     ('retention_hours', '72', 'How long an event can be replayed, at least'),
     ('feed_max_bytes', '4294967296', 'Size of the feed above which its oldest part goes early'),
     ('advance_batch', '20000', 'Events sequenced in one transaction, at most'),
-    ('bell', 'on',
-     'off: never NOTIFY from a business transaction (needed with PREPARE TRANSACTION)');
+    ('bell', 'auto',
+     'on: NOTIFY from business transactions; off: never; auto: unless they can be prepared');
 
 CREATE TABLE vigie.secret (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -183,7 +183,7 @@ CREATE TABLE vigie.gate (
     outbox_limit bigint NOT NULL DEFAULT 0,
     loss_limit bigint NOT NULL DEFAULT 100000,
     max_payload_bytes int NOT NULL DEFAULT 0,
-    bell boolean NOT NULL DEFAULT true
+    bell text NOT NULL DEFAULT 'auto'
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE vigie.gate IS 'One row: what vigie.emit() has to know';
 COMMENT ON COLUMN vigie.gate.one IS 'Always true: one row';
@@ -234,9 +234,11 @@ COMMENT ON COLUMN vigie.loss_total.last_at IS 'The last one';
 
 \ir ../../sql/vigie/setting.sql
 \ir ../../sql/vigie/config_check.sql
+\ir ../../sql/vigie/warn.sql
 \ir ../../sql/vigie/note_loss.sql
 \ir ../../sql/vigie/longest.sql
 \ir ../../sql/vigie/flaw.sql
+\ir ../../sql/vigie/may_ring.sql
 \ir ../../sql/vigie/append.sql
 \ir ../../sql/vigie/emit.sql
 \ir ../../sql/vigie/origin.sql

@@ -26,6 +26,9 @@ BEGIN
         CREATE ROLE vigie_bridge LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION
             CONNECTION LIMIT 32;
         ALTER ROLE vigie_bridge SET search_path = 'pg_catalog';
+        -- The database may default to something else for the business; advance() needs this.
+        ALTER ROLE vigie_bridge SET default_transaction_isolation = 'read committed';
+        ALTER ROLE vigie_bridge SET default_transaction_read_only = off;
         ALTER ROLE vigie_bridge SET statement_timeout = '5s';
         ALTER ROLE vigie_bridge SET lock_timeout = '1s';
         ALTER ROLE vigie_bridge SET idle_in_transaction_session_timeout = '5s';

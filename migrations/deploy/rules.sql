@@ -136,11 +136,11 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_function_trouble.sql
 \ir ../../sql/vigie/rule_functions.sql
 \ir ../../sql/vigie/rule_grant_usage.sql
-\ir ../../sql/vigie/rule_handlers_sql.sql
 \ir ../../sql/vigie/rule_inspect.sql
 \ir ../../sql/vigie/rule_install.sql
 \ir ../../sql/vigie/rule_install_function.sql
 \ir ../../sql/vigie/rule_install_trigger.sql
+\ir ../../sql/vigie/rule_impatience_sql.sql
 \ir ../../sql/vigie/rule_is_looked_up.sql
 \ir ../../sql/vigie/rule_items.sql
 \ir ../../sql/vigie/rule_lock.sql
@@ -149,7 +149,6 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_lookup_sources.sql
 \ir ../../sql/vigie/rule_lookups.sql
 \ir ../../sql/vigie/rule_loss_sql.sql
-\ir ../../sql/vigie/rule_may_emit_sql.sql
 \ir ../../sql/vigie/rule_mentions.sql
 \ir ../../sql/vigie/rule_mode.sql
 \ir ../../sql/vigie/rule_needs_row.sql
@@ -157,6 +156,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_notes.sql
 \ir ../../sql/vigie/rule_object_name.sql
 \ir ../../sql/vigie/rule_ops.sql
+\ir ../../sql/vigie/rule_patience_sql.sql
 \ir ../../sql/vigie/rule_payload.sql
 \ir ../../sql/vigie/rule_payload_query.sql
 \ir ../../sql/vigie/rule_preview.sql
@@ -167,6 +167,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_probe_rooms.sql
 \ir ../../sql/vigie/rule_protected.sql
 \ir ../../sql/vigie/rule_query.sql
+\ir ../../sql/vigie/rule_raise_sql.sql
 \ir ../../sql/vigie/rule_reads_lookup.sql
 \ir ../../sql/vigie/rule_refuse.sql
 \ir ../../sql/vigie/rule_relation_name.sql
@@ -176,7 +177,6 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_room_array.sql
 \ir ../../sql/vigie/rule_room_expression.sql
 \ir ../../sql/vigie/rule_rooms.sql
-\ir ../../sql/vigie/rule_row_sql.sql
 \ir ../../sql/vigie/rule_sample.sql
 \ir ../../sql/vigie/rule_signature.sql
 \ir ../../sql/vigie/rule_source.sql
@@ -191,6 +191,8 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_trigger_sql.sql
 \ir ../../sql/vigie/rule_trigger_trouble.sql
 \ir ../../sql/vigie/rule_typescript_type.sql
+\ir ../../sql/vigie/rule_warn_sql.sql
+\ir ../../sql/vigie/rule_when_sql.sql
 \ir ../../sql/vigie/typescript.sql
 \ir ../../sql/vigie/unprotect.sql
 \ir ../../sql/vigie/unpublish.sql

@@ -5,8 +5,12 @@
 -- that every bridge is awake, and since the lock lives until this transaction ends, none can fall
 -- asleep over what it has written. Nobody ever waits.
 --
--- May raise; vigie.emit() is the door that does not. Not SECURITY DEFINER: only vigie_owner may
--- execute it, and its callers are that already.
+-- A bell is a risk at the end of the transaction, where no exception block of ours can help:
+-- PREPARE TRANSACTION refuses it, a full queue fails the commit, and so does a lock_timeout of the
+-- business while somebody else's bell is slow to commit. Then the bridge looks without a bell.
+--
+-- May raise, as vigie.emit() may. Not SECURITY DEFINER: only vigie_owner may execute it, and its
+-- callers are that already.
 CREATE OR REPLACE FUNCTION vigie.append(channel text, event text, items vigie.item[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -14,6 +18,9 @@ AS $$
 DECLARE
     gate vigie.gate;
     wrote bigint;
+    accounted bigint;
+    reason text;
+    lost bigint;
 BEGIN
     SELECT * INTO STRICT gate FROM vigie.gate g WHERE g.one;
     IF pg_sequence_last_value('vigie.outbox_id') >= gate.outbox_limit THEN
@@ -31,18 +38,26 @@ BEGIN
      WHERE vigie.flaw(i.company, i.rooms, i.payload, gate.max_payload_bytes) IS NULL;
     GET DIAGNOSTICS wrote = ROW_COUNT;
     IF wrote < cardinality(items) THEN
-        PERFORM vigie.note_loss(event, f.reason, count(*))
-           FROM unnest(items) AS i
-          CROSS JOIN LATERAL vigie.flaw(i.company, i.rooms, i.payload, gate.max_payload_bytes)
-                AS f (reason)
-          WHERE f.reason IS NOT NULL
-          GROUP BY f.reason;
+        accounted := wrote;
+        FOR reason, lost IN
+            SELECT f.flaw, count(*)
+              FROM unnest(items) AS i
+             CROSS JOIN LATERAL vigie.flaw(i.company, i.rooms, i.payload, gate.max_payload_bytes)
+                   AS f (flaw)
+             WHERE f.flaw IS NOT NULL
+             GROUP BY f.flaw
+        LOOP
+            PERFORM vigie.note_loss(event, reason, lost);
+            accounted := accounted + lost;
+        END LOOP;
+        IF accounted < cardinality(items) THEN
+            PERFORM vigie.note_loss(event, 'taken away by a rule or trigger on the outbox',
+                                    cardinality(items) - accounted);
+        END IF;
     END IF;
 
     IF wrote > 0 AND NOT pg_try_advisory_xact_lock_shared(1449748329, 1) THEN
-        -- A queue that fills up would in the end fail commits. The bridge looks without a bell too.
-        IF gate.bell AND pg_notification_queue_usage() < 0.5
-           AND octet_length(channel) BETWEEN 1 AND 63 THEN
+        IF vigie.may_ring(gate.bell) AND octet_length(channel) BETWEEN 1 AND 63 THEN
             PERFORM pg_notify(channel, c.company)
                FROM (SELECT DISTINCT i.company FROM unnest(items) AS i
                       WHERE octet_length(i.company) BETWEEN 1 AND 64) AS c;

@@ -27,8 +27,8 @@ BEGIN
             NEW.name, low, high, quote_literal(NEW.value)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF NEW.name = 'bell' AND NEW.value NOT IN ('on', 'off') THEN
-        RAISE EXCEPTION 'setting bell is on or off, not %', quote_literal(NEW.value)
+    IF NEW.name = 'bell' AND NEW.value NOT IN ('auto', 'on', 'off') THEN
+        RAISE EXCEPTION 'setting bell is auto, on or off, not %', quote_literal(NEW.value)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
@@ -36,7 +36,7 @@ BEGIN
         WHEN 'max_payload_bytes' THEN
             UPDATE vigie.gate SET max_payload_bytes = NEW.value::int;
         WHEN 'bell' THEN
-            UPDATE vigie.gate SET bell = NEW.value::boolean;
+            UPDATE vigie.gate SET bell = NEW.value;
         WHEN 'outbox_quota_rows' THEN
             -- A change keeps what is waiting: the limit moves by the difference of the quotas.
             SELECT CASE WHEN TG_OP = 'UPDATE' AND g.outbox_limit > 0

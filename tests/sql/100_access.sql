@@ -1,6 +1,6 @@
 -- Who may do what with the log.
 \ir helper/session.sql
-SELECT plan(19);
+SELECT plan(20);
 
 SELECT is((SELECT rolcanlogin FROM pg_roles WHERE rolname = 'vigie_owner'), false,
           'nobody logs in as vigie_owner');
@@ -40,8 +40,14 @@ SELECT is_empty(
     $$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'vigie'::regnamespace
           AND c.relowner <> 'vigie_owner'::regrole $$, 'vigie_owner owns every relation');
 
--- As the bridge, for real.
+-- As the bridge, for real, whatever the database defaults to.
+ALTER DATABASE vigie_test SET default_transaction_isolation = serializable;
+ALTER DATABASE vigie_test SET default_transaction_read_only = on;
 SELECT t.open('bridge', 'vigie_bridge');
+ALTER DATABASE vigie_test RESET default_transaction_isolation;
+SET default_transaction_read_only = off;
+ALTER DATABASE vigie_test RESET default_transaction_read_only;
+SELECT is(t.ask('bridge', 'SELECT current_setting(''transaction_isolation'') || '' '' || current_setting(''transaction_read_only'')'), 'read committed off', 'the bridge reads committed and may write, whatever the database defaults to');
 SELECT is(t.ask('bridge', 'SELECT schema_version FROM vigie.hello()'), '1', 'the bridge says hello');
 SELECT is(t.ask('bridge', 'SELECT count(*) FROM vigie.pull(0, 10)'), '0', 'the bridge pulls');
 SELECT is(t.ask('bridge', 'vigie.may_join(''{"company":"1"}'', ''company:1'')'), 'false',

@@ -1,6 +1,8 @@
 -- The bell: rings at commit when a bridge sleeps, once a company and channel, and not else.
 \ir helper/session.sql
-SELECT plan(31);
+SELECT plan(38);
+-- The server of the tests allows prepared transactions; see below for `auto`.
+UPDATE vigie.config SET value = 'on' WHERE name = 'bell';
 SELECT t.open('writer'), t.open('ear'), t.open('one', 'vigie_bridge'), t.open('two', 'vigie_bridge');
 SELECT t.run('ear', 'LISTEN vigie_devis'), t.run('ear', 'LISTEN vigie_factures'),
        t.run('ear', 'LISTEN vigie_feed');
@@ -84,6 +86,27 @@ SELECT lives_ok($$ SELECT t.run('writer', 'PREPARE TRANSACTION ''x''') $$,
                 'without the bell a transaction can be prepared');
 SELECT t.run('writer', 'COMMIT PREPARED ''x''');
 SELECT is(t.heard('ear'), '{}', 'and is silent');
+UPDATE vigie.config SET value = 'auto' WHERE name = 'bell';
+SELECT t.run('writer', 'BEGIN'), t.run('writer', 'SELECT t.emit(ARRAY[''1''])');
+SELECT lives_ok($$ SELECT t.run('writer', 'PREPARE TRANSACTION ''x''') $$,
+                'auto does not ring where transactions can be prepared');
+SELECT t.run('writer', 'COMMIT PREPARED ''x''');
+SELECT is(vigie.may_ring('auto'), false, 'since this server prepares transactions');
+UPDATE vigie.config SET value = 'on' WHERE name = 'bell';
+
+-- A bell waits at commit for slower ones; a lock_timeout of the business would fail the commit there
+SELECT t.run('writer', 'SET vigie.lock_timeout = ''200ms''');
+SELECT t.heard('ear') \g /dev/null
+SELECT t.run('writer', 'SELECT t.emit(ARRAY[''1''])');
+SELECT is(t.heard('ear'), '{}', 'a session with a short lock_timeout does not ring');
+SELECT set_config('vigie.lock_timeout', '999ms', false);
+SELECT ok(NOT vigie.may_ring('on'), 'below a second');
+SELECT set_config('vigie.lock_timeout', '5s', false);
+SELECT ok(vigie.may_ring('on'), 'a long one is no reason');
+SELECT set_config('vigie.lock_timeout', '0', false);
+SELECT ok(vigie.may_ring('on') AND NOT vigie.may_ring('off'), 'nor is none');
+SELECT t.run('writer', 'RESET vigie.lock_timeout'), t.run('writer', 'SELECT t.emit(ARRAY[''1''])');
+SELECT is(t.heard('ear'), ARRAY['vigie_devis=1'], 'without one it rings again');
 
 -- A new epoch
 SELECT vigie.new_epoch();

@@ -13,7 +13,7 @@ SELECT throws_ok($$ UPDATE vigie.config SET value = '0' WHERE name = 'retention_
 SELECT throws_ok($$ UPDATE vigie.config SET value = '8761' WHERE name = 'retention_hours' $$, '22023', NULL,
     'above');
 SELECT throws_ok($$ UPDATE vigie.config SET value = 'maybe' WHERE name = 'bell' $$, '22023',
-    'setting bell is on or off, not ''maybe''', 'a switch');
+    'setting bell is auto, on or off, not ''maybe''', 'a switch');
 SELECT throws_ok($$ DELETE FROM vigie.config WHERE name = 'bell' $$, '23001',
     'setting bell cannot be removed', 'settings stay');
 SELECT throws_ok($$ UPDATE vigie.config SET name = 'x' WHERE name = 'bell' $$, '23001', NULL,
@@ -21,7 +21,7 @@ SELECT throws_ok($$ UPDATE vigie.config SET name = 'x' WHERE name = 'bell' $$, '
 UPDATE vigie.config SET value = '1000' WHERE name = 'max_payload_bytes';
 SELECT is((SELECT max_payload_bytes FROM vigie.gate), 1000, 'writers see a new ceiling');
 UPDATE vigie.config SET value = 'off' WHERE name = 'bell';
-SELECT is((SELECT bell FROM vigie.gate), false, 'and the switch of the bell');
+SELECT is((SELECT bell FROM vigie.gate), 'off', 'and the switch of the bell');
 CREATE TEMP TABLE before AS SELECT outbox_limit FROM vigie.gate;
 UPDATE vigie.config SET value = '1000500' WHERE name = 'outbox_quota_rows';
 SELECT is((SELECT g.outbox_limit - b.outbox_limit FROM vigie.gate g, before b), 500::bigint,
