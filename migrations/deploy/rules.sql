@@ -85,6 +85,19 @@ COMMENT ON COLUMN vigie.allowed_function.reason IS 'What rules need it for';
 COMMENT ON COLUMN vigie.allowed_function.created_at IS 'When it was registered';
 COMMENT ON COLUMN vigie.allowed_function.created_by IS 'Role that logged in and registered it';
 
+CREATE TABLE vigie.rules_seen (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    fingerprint text NOT NULL DEFAULT '',
+    bad int NOT NULL DEFAULT 0,
+    at timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 10);
+COMMENT ON TABLE vigie.rules_seen IS 'One row: what vigie.rules_bad() found when it last looked';
+COMMENT ON COLUMN vigie.rules_seen.one IS 'Always true: one row';
+COMMENT ON COLUMN vigie.rules_seen.fingerprint IS 'vigie.rule_fingerprint() then';
+COMMENT ON COLUMN vigie.rules_seen.bad IS 'Number of rules that did not work as declared';
+COMMENT ON COLUMN vigie.rules_seen.at IS 'When';
+INSERT INTO vigie.rules_seen DEFAULT VALUES;
+
 -- Words between separators of the normalised name: pan must not match company_id.
 INSERT INTO vigie.sensitive (pattern, reason) VALUES
     ('[._](password|passwd|pwd|mdp|mot_de_passe|secret|token|api_key|private_key|hash|salt|otp)(_|$)', 'secret'),
@@ -131,6 +144,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_fields.sql
 \ir ../../sql/vigie/rule_find.sql
 \ir ../../sql/vigie/rule_forbidden_node.sql
+\ir ../../sql/vigie/rule_fingerprint.sql
 \ir ../../sql/vigie/rule_function.sql
 \ir ../../sql/vigie/rule_function_refused.sql
 \ir ../../sql/vigie/rule_function_trouble.sql

@@ -58,6 +58,7 @@ DROP FUNCTION vigie.rule_describe(vigie.rule);
 DROP FUNCTION vigie.rule_expression(text, text);
 DROP FUNCTION vigie.rule_fields(regclass);
 DROP FUNCTION vigie.rule_find(text);
+DROP FUNCTION vigie.rule_fingerprint();
 DROP FUNCTION vigie.rule_forbidden_node(text);
 DROP FUNCTION vigie.rule_function(text, text);
 DROP FUNCTION vigie.rule_function_refused(oid);
@@ -124,7 +125,7 @@ DROP FUNCTION vigie.rule_when_sql(vigie.rule, text);
 DROP FUNCTION vigie.typescript();
 DROP FUNCTION vigie.unprotect(text);
 DROP FUNCTION vigie.unpublish(text);
-DROP TABLE vigie.rule, vigie.sensitive, vigie.allowed_function;
+DROP TABLE vigie.rule, vigie.rules_seen, vigie.sensitive, vigie.allowed_function;
 DROP TYPE vigie.lookup;
 
 COMMIT;

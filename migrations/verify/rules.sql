@@ -8,7 +8,7 @@ DECLARE
     name text;
     bad text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['rule', 'sensitive', 'allowed_function', 'rules'] LOOP
+    FOREACH name IN ARRAY ARRAY['rule', 'rules_seen', 'sensitive', 'allowed_function', 'rules'] LOOP
         ASSERT EXISTS (SELECT FROM pg_catalog.pg_class
                         WHERE relname = name AND relnamespace = 'vigie'::regnamespace
                           AND relowner = 'vigie_owner'::regrole),
