@@ -130,6 +130,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_check_mode.sql
 \ir ../../sql/vigie/rule_check_sensitive.sql
 \ir ../../sql/vigie/rule_choice.sql
+\ir ../../sql/vigie/rule_chunk_sql.sql
 \ir ../../sql/vigie/rule_collect_sql.sql
 \ir ../../sql/vigie/rule_column_expression.sql
 \ir ../../sql/vigie/rule_column_trouble.sql

@@ -45,6 +45,7 @@ DROP FUNCTION vigie.rule_check_guard(vigie.rule, regclass);
 DROP FUNCTION vigie.rule_check_mode(regclass, text, text, text[]);
 DROP FUNCTION vigie.rule_check_sensitive(text, text[]);
 DROP FUNCTION vigie.rule_choice(text, text, text[]);
+DROP FUNCTION vigie.rule_chunk_sql(vigie.rule, text, text);
 DROP FUNCTION vigie.rule_collect_sql(vigie.rule, text, text);
 DROP FUNCTION vigie.rule_column_expression(text);
 DROP FUNCTION vigie.rule_column_trouble(vigie.rule);

@@ -6,8 +6,8 @@
 -- asleep over what it has written. Nobody ever waits.
 --
 -- A bell is a risk at the end of the transaction, where no exception block of ours can help:
--- PREPARE TRANSACTION refuses it, a full queue fails the commit, and so does a lock_timeout of the
--- business while somebody else's bell is slow to commit. Then the bridge looks without a bell.
+-- PREPARE TRANSACTION refuses it, a full queue fails the commit, and so may a lock_timeout of the
+-- business. vigie.may_ring() knows; without a bell the bridge looks all the same, a little later.
 --
 -- May raise, as vigie.emit() may. Not SECURITY DEFINER: only vigie_owner may execute it, and its
 -- callers are that already.

@@ -14,7 +14,8 @@ AS $fn$
     END;$sql$,
         CASE mode WHEN 'row' THEN vigie.rule_when_sql(r, op) ELSE '' END,
         vigie.rule_patience_sql(),
-        format(vigie.rule_collect_sql(r, sources, condition), call),
+        CASE mode WHEN 'row' THEN format(vigie.rule_collect_sql(r, sources, condition), call)
+                  ELSE vigie.rule_chunk_sql(r, sources, condition) END,
         vigie.rule_impatience_sql(),
         CASE mode WHEN 'row' THEN format($sql$        WHEN datatype_mismatch THEN
             BEGIN

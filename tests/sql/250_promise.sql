@@ -1,7 +1,7 @@
 -- Promise 4 again, from other sessions: what breaks in the middle of a transaction, what is locked, what the session
 -- of the business has set. The write is kept, and nobody waits.
 \ir helper/session.sql
-SELECT plan(126);
+SELECT plan(129);
 SET statement_timeout = '60s';
 GRANT ALL ON SCHEMA public, t TO business;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO business;
@@ -321,4 +321,20 @@ SELECT is(t.does('SET vigie.mute = on', 'SELECT t.both()', 'RESET vigie.mute'), 
 -- A wrong key carries no name across companies
 SELECT is(t.does('BEGIN', 'INSERT INTO public.devis (company_id, client_id, number, amount) SELECT 1, min(id), ''x1'', 5 FROM public.clients WHERE company_id = 2', 'COMMIT'), 'devis:created', 'a client of another company');
 SELECT is((SELECT payload->>'clientName' FROM vigie.outbox ORDER BY id DESC LIMIT 1), NULL, 'gives no name');
+-- A statement of many rows: a thousand at a time, in their order, so that memory is bounded
+SELECT count(*) FROM vigie.publish('devis:many', 'public.devis', 'insert', 'rec.id AS payload', 'company:{company_id}') \g /dev/null
+SELECT last_value AS mark FROM vigie.outbox_id \gset
+SELECT t.run('writer', 'INSERT INTO public.devis (company_id, client_id, number, amount) SELECT 1, 1, ''many'' || n, 5 FROM generate_series(1, 2500) n') \g /dev/null
+SELECT is(count(*), 2500::bigint, 'an insert of 2,500 rows publishes each') FROM vigie.outbox WHERE event = 'devis:many' AND id > :mark;
+SELECT is(count(*) FILTER (WHERE n <= before), 0::bigint, 'in their order')
+  FROM (SELECT (payload->>'payload')::int AS n, lag((payload->>'payload')::int) OVER (ORDER BY id) AS before FROM vigie.outbox WHERE event = 'devis:many' AND id > :mark) AS o;
+UPDATE vigie.config SET value = '0' WHERE name = 'outbox_quota_rows';
+UPDATE vigie.gate SET outbox_limit = (SELECT last_value FROM vigie.outbox_id) + 2100;
+SELECT vigie.unpublish('devis:created') \g /dev/null
+SELECT last_value AS mark FROM vigie.outbox_id \gset
+SELECT t.run('writer', 'INSERT INTO public.devis (company_id, client_id, number, amount) SELECT 1, 1, ''over'' || n, 5 FROM generate_series(1, 5000) n') \g /dev/null
+SELECT is(count(*), 3000::bigint, 'the quota is looked at between the thousands') FROM vigie.outbox WHERE event = 'devis:many' AND id > :mark;
+UPDATE vigie.config SET value = '1000000' WHERE name = 'outbox_quota_rows';
+SELECT vigie.unpublish('devis:many') \g /dev/null
+
 SELECT * FROM finish();
