@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GOODBYE_WAIT_S = 5, CURSOR_QUERY_MAX = 64 };
+enum { GOODBYE_WAIT_S = 5, DEAF_WAIT_S = 1, CURSOR_QUERY_MAX = 64 };
 
 /* Who an Authorization header said it is, from the handshake to the established connection. */
 struct guest {
@@ -155,6 +155,12 @@ static void refuse_message(struct conn *conn, enum close_reason reason)
 {
     buf_free(&conn->message);
     session_close(conn->session, reason);
+    if (reason != CLOSE_TOO_BIG)
+        return;
+    /* What follows is the rest of that message, or a lie about its length: reading on, the library
+     * would judge its UTF-8 and say a goodbye of its own behind ours. So no answer can be read. */
+    lws_rx_flow_control(conn->wsi, 0);
+    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, DEAF_WAIT_S);
 }
 
 static void on_fragment(struct conn *conn, const char *bytes, size_t len)
