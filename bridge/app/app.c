@@ -270,13 +270,8 @@ static bool load_again(struct app *app, struct buf *errors)
 {
     int code = 0;
     struct conf *conf = conf_load(app->args->config, app->environment, errors, &code);
-    struct verifier *verifier = NULL;
-    struct err err = {""};
-    bool ok = conf && conf_check_files(conf, errors);
-    if (ok && !(verifier = setup_verifier(conf, &err)))
-        ok = false;
-    if (ok && conf->listen.tls)
-        ok = server_check_tls(conf->listen.certificate, conf->listen.private_key, &err);
+    struct verifier *verifier = conf ? setup_keys(conf, errors) : NULL;
+    bool ok = verifier != NULL;
     struct buf stays;
     buf_init(&stays, CONF_ERRORS_BYTES_MAX);
     if (ok && !conf_reload_check(app->conf, conf, &stays)) {
@@ -285,8 +280,6 @@ static bool load_again(struct app *app, struct buf *errors)
         ok = false;
     }
     buf_free(&stays);
-    if (err.text[0])
-        buf_fmt(errors, "%s\n", err.text);
     if (ok) {
         take_conf(app, conf, verifier);
         return true;
@@ -410,9 +403,6 @@ static bool assemble(struct app *app, int *code, struct err *err)
     watch_signals(app); /* first: one that comes early waits for the loop to run */
     app->metrics = metrics_new();
     register_metrics(app);
-    app->verifier = setup_verifier(app->conf, err);
-    if (!app->verifier)
-        return false;
     app->channels = setup_channels(app->conf);
     make_hub(app);
     if (!make_source(app, err))
@@ -458,12 +448,14 @@ static void dismantle(struct app *app)
     conf_free(app->conf);
 }
 
-static struct conf *load(const struct args *args, char *const *environment, int *code)
+/* NULL with every complaint on standard error, and the exit code that it asks for. */
+static struct conf *load(const struct args *args, char *const *environment,
+                         struct verifier **verifier, int *code)
 {
     struct buf errors;
     buf_init(&errors, CONF_ERRORS_BYTES_MAX);
     struct conf *conf = conf_load(args->config, environment, &errors, code);
-    if (conf && !conf_check_files(conf, &errors)) {
+    if (conf && !(*verifier = setup_keys(conf, &errors))) {
         conf_free(conf);
         conf = NULL;
         *code = APP_CONFIG;
@@ -484,7 +476,7 @@ int app_run(const struct args *args, char *const *environment)
 {
     int code = APP_CONFIG;
     struct app app = {.args = args, .environment = environment};
-    app.conf = load(args, environment, &code);
+    app.conf = load(args, environment, &app.verifier, &code);
     if (!app.conf)
         return code;
     log_setup(app.conf->log.level, app.conf->log.format);
@@ -508,17 +500,9 @@ int app_run(const struct args *args, char *const *environment)
 int app_check(const struct args *args, char *const *environment)
 {
     int code = APP_CONFIG;
-    struct err err = {""};
-    struct conf *conf = load(args, environment, &code);
-    if (!conf)
-        return code;
-    struct verifier *verifier = setup_verifier(conf, &err);
-    bool ok = verifier != NULL;
+    struct verifier *verifier = NULL;
+    struct conf *conf = load(args, environment, &verifier, &code);
     verifier_free(verifier);
-    if (ok && conf->listen.tls)
-        ok = server_check_tls(conf->listen.certificate, conf->listen.private_key, &err);
     conf_free(conf);
-    if (!ok)
-        fprintf(stderr, "%s\n", err.text);
-    return ok ? APP_OK : APP_CONFIG;
+    return conf ? APP_OK : code;
 }

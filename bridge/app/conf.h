@@ -150,6 +150,14 @@ void conf_free(struct conf *conf);
  * as conf_load() makes them. What is inside is for their readers to judge. */
 bool conf_check_files(const struct conf *conf, struct buf *errors);
 
+/* Complains about what was found inside a file that an option names, at the place of that option.
+ */
+void conf_blame(const struct conf *conf, const char *section, const char *key, const char *why,
+                struct buf *errors);
+/* The same for an option of `issuers[issuer]`. */
+void conf_blame_issuer(const struct conf *conf, size_t issuer, const char *key, const char *why,
+                       struct buf *errors);
+
 /* The effective configuration as YAML that conf_load() takes, a comment at each value saying where
  * it came from: default, FILE:LINE or environment. */
 void conf_print(const struct conf *conf, struct buf *out);

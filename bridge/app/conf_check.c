@@ -310,3 +310,21 @@ bool conf_check_files(const struct conf *conf, struct buf *errors)
     }
     return complaints.count == 0;
 }
+
+void conf_blame(const struct conf *conf, const char *section, const char *key, const char *why,
+                struct buf *errors)
+{
+    struct conf_complaints complaints = {.file = conf->inner->file, .out = errors};
+    conf_complain_option(&complaints, conf->inner->origins, conf_option_index(section, key),
+                         section, "%s", why);
+}
+
+void conf_blame_issuer(const struct conf *conf, size_t issuer, const char *key, const char *why,
+                       struct buf *errors)
+{
+    struct conf_complaints complaints = {.file = conf->inner->file, .out = errors};
+    char path[48];
+    snprintf(path, sizeof path, "issuers[%zu]", issuer);
+    conf_complain_option(&complaints, conf->inner->issuer_origins[issuer],
+                         conf_option_index("issuers", key), path, "%s", why);
+}

@@ -1,5 +1,6 @@
 #include "app/setup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static struct issuer_options issuer(const struct conf_issuer *from)
     };
 }
 
-struct verifier *setup_verifier(const struct conf *conf, struct err *err)
+static struct verifier *load_verifier(const struct conf *conf, struct err *err)
 {
     struct issuer_options *issuers = mem_resize(NULL, conf->issuer_count, sizeof *issuers);
     for (size_t i = 0; i < conf->issuer_count; i++)
@@ -32,6 +33,57 @@ struct verifier *setup_verifier(const struct conf *conf, struct err *err)
     struct verifier *verifier = verifier_new(issuers, conf->issuer_count, err);
     free(issuers);
     return verifier;
+}
+
+/* The option that a complaint begins with ("key_file …"), or the issuer's name. */
+static const char *option_of(const char *why)
+{
+    static const char *const keys[] = {"key_file", "jwks_file", "algorithm",
+                                       "kid",      "typ",       "companies"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strncmp(why, keys[i], strlen(keys[i])) == 0)
+            return keys[i];
+    return "name";
+}
+
+/* A complaint of auth/ begins with "issuer NAME: "; one about two issuers is the later one's. */
+static void blame_issuer(const struct conf *conf, const char *why, struct buf *errors)
+{
+    for (size_t i = 0; i < conf->issuer_count; i++) {
+        char head[128];
+        snprintf(head, sizeof head, "issuer %s: ", conf->issuers[i].name);
+        if (strncmp(why, head, strlen(head)) != 0)
+            continue;
+        conf_blame_issuer(conf, i, option_of(why + strlen(head)), why, errors);
+        return;
+    }
+    conf_blame_issuer(conf, conf->issuer_count - 1, "name", why, errors);
+}
+
+static bool check_pair(const struct conf *conf, struct buf *errors)
+{
+    struct err err = {""};
+    const char *certificate = conf->listen.certificate;
+    const char *private_key = conf->listen.private_key;
+    if (!conf->listen.tls || server_check_tls(certificate, private_key, &err))
+        return true;
+    bool key = strncmp(err.text, private_key, strlen(private_key)) == 0;
+    conf_blame(conf, "listen", key ? "private_key" : "certificate", err.text, errors);
+    return false;
+}
+
+struct verifier *setup_keys(const struct conf *conf, struct buf *errors)
+{
+    struct err err = {""};
+    if (!conf_check_files(conf, errors))
+        return NULL;
+    struct verifier *verifier = load_verifier(conf, &err);
+    if (!verifier)
+        blame_issuer(conf, err.text, errors);
+    if (check_pair(conf, errors) && verifier)
+        return verifier;
+    verifier_free(verifier);
+    return NULL;
 }
 
 static char *pattern(const struct conf_room *room)

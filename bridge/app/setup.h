@@ -9,8 +9,10 @@
 #include "pg/source.h"
 #include "ws/server.h"
 
-/* The issuers' keys, loaded. NULL with `err`. */
-struct verifier *setup_verifier(const struct conf *conf, struct err *err) MUST_USE;
+/* Everything that can be judged before anything starts: the files, the keys in them, the
+ * certificate. The keys, loaded; or NULL, and every complaint is in `errors` with the place of its
+ * option. */
+struct verifier *setup_keys(const struct conf *conf, struct buf *errors) MUST_USE;
 
 /* The map of channels; freed with setup_channels_free(). Its texts are its own. */
 struct channel_map *setup_channels(const struct conf *conf) MUST_USE;
