@@ -6,7 +6,7 @@
 static const struct {
     const char *bytes;
     const char *text;
-} vectors[] = {{"", ""},         {"f", "Zg"},         {"fo", "Zm8"},         {"foo", "Zm9v"},
+} vectors[] = {{"", ""},           {"f", "Zg"},          {"fo", "Zm8"},         {"foo", "Zm9v"},
                {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
 
 static bool decode(const char *text, uint8_t *bytes, size_t capacity, size_t *len)

@@ -118,8 +118,7 @@ static void json_text_is_escaped(void **state)
     struct buf buf;
     buf_init(&buf, 200);
     buf_json(&buf, text, sizeof text - 1);
-    assert_string_equal(buf.bytes,
-                        "\"a\\\"b\\\\c\\nd\\u0009e\\u0001f\\u007fg\\u0000h\xc3\xa9\"");
+    assert_string_equal(buf.bytes, "\"a\\\"b\\\\c\\nd\\u0009e\\u0001f\\u007fg\\u0000h\xc3\xa9\"");
     buf_free(&buf);
 }
 
