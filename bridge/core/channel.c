@@ -35,6 +35,11 @@ static const struct channel_rule *find(const struct channel_map *map, const char
     return NULL;
 }
 
+bool channel_is_served(const struct channel_map *map, const char *channel)
+{
+    return find(map, channel) != NULL;
+}
+
 static bool keeps_all(const struct channel_rule *rule)
 {
     return rule->pattern_count == 0 ||

@@ -24,6 +24,9 @@ struct channel_map {
 /* True for a pattern of one of the three forms. */
 bool channel_pattern_ok(const char *pattern);
 
+/* Whether the configuration names this channel. */
+bool channel_is_served(const struct channel_map *map, const char *channel);
+
 /* The event as its channel's rule wants it: the same (a new reference), a copy with other rooms, or
  * NULL when no room is left or the channel is not served here. */
 struct event *channel_apply(const struct channel_map *map, struct event *event);

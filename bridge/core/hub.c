@@ -47,6 +47,8 @@ static void register_sessions(struct hub_metrics *m, struct metrics *metrics)
 static void register_delivery(struct hub_metrics *m, struct metrics *metrics)
 {
     m->published = counter(metrics, "vigie_events_published_total", "events routed");
+    m->unlisted = counter(metrics, "vigie_events_unlisted_total",
+                          "events of channels that the configuration does not name");
     m->deliveries = counter(metrics, "vigie_deliveries_total", "events queued to a session");
     m->delivery_bytes = counter(metrics, "vigie_sent_bytes_total", "bytes given to sockets");
     m->queued_bytes = labelled(metrics, METRIC_GAUGE, "vigie_queued_bytes",
@@ -82,14 +84,27 @@ void hub_free(struct hub *hub)
     assert(hub->session_count == 0);
     hub_reap(hub);
     history_free(&hub->history);
+    hub_forget_unlisted(hub);
     cursor_codec_free(hub->codec);
     free(hub->slots);
     free(hub->dirty);
     free(hub);
 }
 
+void hub_forget_unlisted(struct hub *hub)
+{
+    struct unlisted *one;
+    struct unlisted *next;
+    HASH_ITER(hh, hub->unlisted, one, next)
+    {
+        HASH_DEL(hub->unlisted, one);
+        free(one);
+    }
+}
+
 void hub_set_channels(struct hub *hub, const struct channel_map *channels)
 {
+    hub_forget_unlisted(hub);
     hub->options.channels = channels;
 }
 

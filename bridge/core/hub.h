@@ -74,12 +74,19 @@ struct hub_metrics {
     double *isolation; /* by gate */
     double *renewals;
     double *published;
+    double *unlisted;
     struct histogram *latency; /* trigger to queue */
 };
 
 struct slot {
     struct session *session; /* NULL: free */
     uint32_t generation;     /* of the session that sits or sat here */
+};
+
+/* A channel of the feed that the configuration does not name. */
+struct unlisted {
+    UT_hash_handle hh;
+    char channel[];
 };
 
 struct hub {
@@ -101,6 +108,8 @@ struct hub {
     unsigned dirty_capacity;
     struct session *closed; /* to be reaped at the end of the turn */
     size_t queued_bytes;
+    struct unlisted
+        *unlisted; /* channels that came and are not in the configuration, each told once */
     bool draining;
 };
 
@@ -111,6 +120,8 @@ void hub_free(struct hub *hub);
 /* For session.c: gives it a slot and a generation of its own, and takes the slot back. */
 void hub_seat(struct hub *hub, struct session *session);
 void hub_unseat(struct hub *hub, struct session *session);
+/* Tells of unlisted channels anew. */
+void hub_forget_unlisted(struct hub *hub);
 void hub_set_channels(struct hub *hub, const struct channel_map *channels);
 void hub_set_limits(struct hub *hub, const struct hub_limits *limits);
 

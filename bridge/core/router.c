@@ -14,7 +14,12 @@
 #include "core/router.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/session.h"
+
+#include <string.h>
+
+enum { UNLISTED_MAX = 256 };
 
 static void to_room(struct room *room, struct event *event, unsigned index)
 {
@@ -25,8 +30,27 @@ static void to_room(struct room *room, struct event *event, unsigned index)
     }
 }
 
+/* A rule whose table nobody listed here would otherwise be a riddle: everything is well, and
+ * nothing comes. Said once a channel, for so many channels. */
+static void note_unlisted(struct hub *hub, const struct event *event)
+{
+    struct unlisted *known = NULL;
+    hub->metrics.unlisted[0]++;
+    HASH_FIND_STR(hub->unlisted, event->channel, known);
+    if (known || HASH_COUNT(hub->unlisted) >= UNLISTED_MAX)
+        return;
+    known = mem_new(sizeof *known + strlen(event->channel) + 1);
+    strcpy(known->channel, event->channel);
+    HASH_ADD_STR(hub->unlisted, channel, known);
+    log_warn("channel_unlisted", LOG_S("channel", event->channel), LOG_S("name", event->name));
+}
+
 static void publish_one(struct hub *hub, struct event *raw)
 {
+    if (!channel_is_served(hub->options.channels, raw->channel)) {
+        note_unlisted(hub, raw);
+        return;
+    }
     struct event *event = channel_apply(hub->options.channels, raw);
     if (!event)
         return;

@@ -768,6 +768,8 @@ static void a_channel_that_is_not_served_reaches_nobody(void **state)
     world_turn(world);
     assert_int_equal(client->count, 1);
     assert_int_equal(world->hub->position, 3);
+    assert_int_equal(world->hub->metrics.unlisted[0], 3);
+    assert_int_equal(HASH_COUNT(world->hub->unlisted), 1); /* told once */
 }
 
 static void a_room_added_by_the_configuration_is_of_the_same_company(void **state)
