@@ -62,7 +62,11 @@ static void close_left(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
-enum { CLOSING_TURNS_MAX = 100 };
+void loop_settle(struct loop *loop)
+{
+    for (int turn = 0; turn < SETTLE_TURNS && uv_run(&loop->uv, UV_RUN_NOWAIT); turn++)
+        ;
+}
 
 /* libwebsockets closes its handles in steps, each from the callback of the one before: they get the
  * turns for that before what is left is closed, since to close a handle twice aborts. */
@@ -71,11 +75,10 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     uv_prepare_stop(&loop->turn);
-    for (int i = 0; i < CLOSING_TURNS_MAX && uv_run(&loop->uv, UV_RUN_NOWAIT); i++)
-        ;
+    loop_settle(loop);
     uv_walk(&loop->uv, close_left, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    uv_loop_close(&loop->uv);
+    must(uv_loop_close(&loop->uv), "uv_loop_close");
     free(loop);
 }
 
@@ -87,12 +90,6 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     uv_stop(&loop->uv);
-}
-
-void loop_settle(struct loop *loop)
-{
-    for (int turn = 0; turn < SETTLE_TURNS && uv_run(&loop->uv, UV_RUN_NOWAIT); turn++)
-        ;
 }
 
 void *loop_native(struct loop *loop)

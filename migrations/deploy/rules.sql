@@ -126,6 +126,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_check_aliases.sql
 \ir ../../sql/vigie/rule_check_boolean.sql
 \ir ../../sql/vigie/rule_check_event.sql
+\ir ../../sql/vigie/rule_compares.sql
 \ir ../../sql/vigie/rule_check_guard.sql
 \ir ../../sql/vigie/rule_check_mode.sql
 \ir ../../sql/vigie/rule_check_sensitive.sql

@@ -42,6 +42,7 @@ DROP FUNCTION vigie.rule_check_aliases(vigie.lookup[]);
 DROP FUNCTION vigie.rule_check_boolean(text, regclass);
 DROP FUNCTION vigie.rule_check_event(text);
 DROP FUNCTION vigie.rule_check_guard(vigie.rule, regclass);
+DROP FUNCTION vigie.rule_compares(oid);
 DROP FUNCTION vigie.rule_check_mode(regclass, text, text, text[]);
 DROP FUNCTION vigie.rule_check_sensitive(text, text[]);
 DROP FUNCTION vigie.rule_choice(text, text, text[]);

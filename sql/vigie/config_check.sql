@@ -16,7 +16,7 @@ BEGIN
 
     SELECT l, h INTO low, high
       FROM (VALUES ('schema_version', 1, 1000000),
-                   ('max_payload_bytes', 2, 1048576),
+                   ('max_payload_bytes', 2, 65536),
                    ('outbox_quota_rows', 0, 1000000000),
                    ('retention_hours', 1, 8760),
                    ('feed_max_bytes', 1048576, 1000000000000000),

@@ -16,10 +16,14 @@ BEGIN
         WHEN 'delete' = ANY (r.ops) AND vigie.rule_alias_columns(tree, 'new', r.source::regclass) <> '{}' THEN 'it reads new on delete'
         WHEN tree ~ '\{COERCEVIAIO' THEN 'it casts through text'
         WHEN EXISTS (SELECT FROM vigie.rule_functions(tree) AS f JOIN pg_proc p ON p.oid = f
-                      WHERE NOT p.proleakproof
-                        AND NOT EXISTS (SELECT FROM pg_operator o JOIN pg_amop a ON a.amopopr = o.oid
-                                         WHERE o.oprcode = p.oid AND p.pronamespace = 'pg_catalog'::regnamespace))
-        THEN 'it calls a function that can fail' END;
+                      WHERE NOT (p.proleakproof OR vigie.rule_compares(p.oid))
+                         OR EXISTS (SELECT FROM unnest(p.proargtypes) AS a(type) JOIN pg_type t ON t.oid = a.type
+                                     WHERE t.typtype = 'p' AND t.typname <> 'anyenum'))
+        THEN 'it calls a function that can fail'
+        WHEN EXISTS (SELECT FROM regexp_matches(tree, ':opno (\d+) [^{(]*:inputcollid 0 ', 'g') AS m
+                       JOIN pg_operator o ON o.oid = m[1]::oid
+                       JOIN pg_type t ON t.oid IN (o.oprleft, o.oprright) AND t.typcollation <> 0)
+        THEN 'it compares texts of different collations' END;
     IF what IS NOT NULL THEN
         PERFORM vigie.rule_refuse('0A000', format('rule %s: guard when is not possible: %s', r.event, what),
             'Only new and old, compared with constants: new.status = ''signed''. Otherwise leave guard => ''body''.');

@@ -1,6 +1,6 @@
 -- Every refusal of the rules API: its SQLSTATE, its words, a hint, and nothing left behind.
 \ir helper/rules.sql
-SELECT plan(105);
+SELECT plan(108);
 BEGIN;
 
 -- A publish() call on devis with one argument of its own
@@ -26,6 +26,8 @@ CREATE TABLE t.parted (id int, company_id int) PARTITION BY LIST (id);
 CREATE TYPE t.place AS (street text, code text);
 CREATE DOMAIN t.positive AS int CHECK (VALUE > 0);
 CREATE TABLE t.typed (id int PRIMARY KEY, company_id int, place t.place, places t.place[], author_id int REFERENCES public.users, editor_id int REFERENCES public.users);
+
+CREATE TABLE t.guarded (id int PRIMARY KEY, company_id int, a text COLLATE "C", b text COLLATE "POSIX", j json[], p point);
 
 -- Names and choices
 SELECT t.refused(t.call('', event => 'disconnect'), '42939', '%reserved by Socket.IO', 'a name of Socket.IO');
@@ -157,6 +159,9 @@ SELECT t.refused(t.call('lookups => ARRAY[vigie.lookup(''l'', ''public.foreign_l
 SELECT t.refused(t.call('guard => ''when'''), '0A000', '%there is no condition', 'when without a condition');
 SELECT t.refused(t.call('guard => ''when'', condition => ''rec.status = ''''signed'''''''), '0A000', '%it reads rec', 'when with rec');
 SELECT t.refused(t.call('guard => ''when'', condition => ''10 / new.id > 1'''), '0A000', '%can fail', 'when with a division');
+SELECT t.refused(t.call('guard => ''when'', condition => ''new.a = new.b''', source => 't.guarded'), '0A000', '%different collations', 'when with two collations');
+SELECT t.refused(t.call('guard => ''when'', changes => ''j''', source => 't.guarded'), '0A000', '%can fail', 'when with an array whose elements have no equality');
+SELECT t.refused(t.call('guard => ''when'', condition => ''(new.p <-> point ''''(0,0)'''') < 5''', source => 't.guarded'), '0A000', '%can fail', 'when with a distance that may overflow');
 
 -- What must exist, what must not
 SELECT t.refused($$ SELECT vigie.pause('no:event', 'why') $$, '42704', '%is not published', 'pausing nothing');
