@@ -93,12 +93,12 @@ void hub_free(struct hub *hub)
 
 void hub_forget_unlisted(struct hub *hub)
 {
-    struct unlisted *one;
-    struct unlisted *next;
-    HASH_ITER(hh, hub->unlisted, one, next)
-    {
-        HASH_DEL(hub->unlisted, one);
+    struct unlisted *one = hub->unlisted;
+    HASH_CLEAR(hh, hub->unlisted); /* the table only */
+    while (one) {
+        struct unlisted *next = one->hh.next;
         free(one);
+        one = next;
     }
 }
 

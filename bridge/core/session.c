@@ -400,6 +400,12 @@ static bool same_person(const struct session *session, const struct identity *id
            strcmp(session->issuer, identity->issuer) == 0;
 }
 
+static bool comes_from_token(const char *room)
+{
+    return strncmp(room, "company:", 8) == 0 || strncmp(room, "user:", 5) == 0 ||
+           strncmp(room, "role:", 5) == 0;
+}
+
 static bool has_role(const struct identity *identity, const char *role)
 {
     for (size_t i = 0; i < identity->role_count; i++)
@@ -408,12 +414,28 @@ static bool has_role(const struct identity *identity, const char *role)
     return false;
 }
 
-/* Rights are looked at anew with each token: roles that it no longer names are left. */
+static bool is_lost_role(const char *room, const struct identity *identity)
+{
+    return strncmp(room, "role:", 5) == 0 && !has_role(identity, room + 5);
+}
+
+static bool loses_a_role(const struct session *session, const struct identity *identity)
+{
+    for (unsigned i = 0; i < session->seat_count; i++)
+        if (is_lost_role(session->seats[i].room->name, identity))
+            return true;
+    return false;
+}
+
+/* Rights are looked at anew with each token: roles that it no longer names are left, and with a
+ * lost role every room on request too, since it may have been what opened it: the client asks
+ * again. */
 static void leave_lost_roles(struct session *session, const struct identity *identity)
 {
+    bool demoted = loses_a_role(session, identity);
     for (unsigned i = session->seat_count; i-- > 0 && session->state != SESSION_CLOSED;) {
         const char *name = session->seats[i].room->name;
-        if (strncmp(name, "role:", 5) != 0 || has_role(identity, name + 5))
+        if (!is_lost_role(name, identity) && !(demoted && !comes_from_token(name)))
             continue;
         struct frame *left = session->protocol->left(name, -1);
         room_leave(session, i);
@@ -684,8 +706,7 @@ static bool may_not_ask(const char *room)
     const char *colon = strchr(room, ':');
     if (!text_is_name(room, len, EVENT_ROOM_BYTES_MAX) || !colon || colon == room || !colon[1])
         return true;
-    return strncmp(room, "company:", 8) == 0 || strncmp(room, "user:", 5) == 0 ||
-           strncmp(room, "role:", 5) == 0; /* these come from the token, and only from there */
+    return comes_from_token(room); /* and only from there */
 }
 
 static void say_joined(struct session *session, const char *room, int64_t id)

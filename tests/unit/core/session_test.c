@@ -245,6 +245,26 @@ static void a_lost_role_is_left_and_a_new_one_entered(void **state)
     assert_int_equal(client->count, 5);
 }
 
+/* What opened the room may have been the role: the client asks again, and is judged by what it is
+ * now. */
+static void with_a_lost_role_rooms_on_request_are_left(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, "acme|u7|chef", NULL);
+    client_joins(client, "board:1");
+    client_auth(client, "acme|u7|chef", NULL);
+    world_publish(world, "acme", "board:1", "1");
+    client_auth(client, "acme|u7", NULL);
+    world_publish(world, "acme", "board:1", "2");
+    world_publish(world, "acme", "user:u7", "3");
+    world_turn(world);
+    assert_string_equal(client_said(client, 1), "joined board:1 1 @0");
+    assert_string_equal(client_said(client, 3), "event 1 board:1 @1 1");
+    assert_string_equal(client_said(client, 4), "left board:1 -1");
+    assert_string_equal(client_said(client, 5), "left role:chef -1");
+    assert_string_equal(client_last(client), "event 3 user:u7 @3 3");
+}
+
 /* The queue has no place for the farewell of the first room: the session ends in the middle. */
 static void losing_many_roles_with_a_full_queue_ends_it_cleanly(void **state)
 {
@@ -781,6 +801,7 @@ int main(void)
         TEST(a_token_of_somebody_else_does_not_renew),
         TEST(a_renewal_with_a_bad_token_ends_it),
         TEST(a_lost_role_is_left_and_a_new_one_entered),
+        TEST(with_a_lost_role_rooms_on_request_are_left),
         TEST(losing_many_roles_with_a_full_queue_ends_it_cleanly),
         TEST(a_token_expires_by_the_clock_that_people_read),
         TEST(a_token_expires_also_when_that_clock_was_put_back),
