@@ -460,7 +460,10 @@ class Walk {
             const from = dashboard.session.messages.length;
             dashboard.session.auth(world.token({ company: dashboard.company, user: dashboard.user, role }));
             await dashboard.session.message((message) => message.type === 'renewed', { from });
-            if (dashboard.role) dashboard.rooms.delete(`role:${dashboard.role}`);
+            // Who loses a role loses with it the rooms on request that it may have opened.
+            if (dashboard.role && dashboard.role !== role)
+                for (const room of dashboard.rooms)
+                    if (room === `role:${dashboard.role}` || room.startsWith('conversation:')) dashboard.rooms.delete(room);
             if (role) dashboard.rooms.add(`role:${role}`);
             dashboard.role = role;
         } else if (!dashboard.user.startsWith('witness')) {
