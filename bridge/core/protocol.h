@@ -15,7 +15,7 @@ struct event;
 struct session;
 
 /* Doors that encode events; each has its own cached frame per event and room. */
-enum protocol_index { PROTOCOL_NATIVE, PROTOCOL_COUNT };
+enum protocol_index { PROTOCOL_NATIVE, PROTOCOL_SSE, PROTOCOL_SOCKETIO, PROTOCOL_COUNT };
 
 enum gap_reason { GAP_RETENTION, GAP_OVERFLOW, GAP_EPOCH, GAP_CURSOR, GAP_REASON_COUNT };
 extern const char *const gap_reason_names[GAP_REASON_COUNT];
@@ -53,7 +53,7 @@ struct protocol {
     struct frame *(*ready)(const struct session *session, const char *cursor, bool resumed,
                            int64_t expires_in_s, int64_t heartbeat_s);
     struct frame *(*gap)(enum gap_reason reason, const char *cursor);
-    struct frame *(*heartbeat)(const char *cursor);
+    struct frame *(*heartbeat)(const char *cursor); /* NULL: the door keeps itself alive */
     struct frame *(*ping)(void); /* a transport's own liveness probe, or NULL where it has none */
     struct frame *(*expiring)(int64_t in_s);
     struct frame *(*renewed)(int64_t expires_in_s);
