@@ -91,9 +91,10 @@ static bool ask_replay(void *arg, uint64_t ticket, const char *company, int64_t 
     return source_replay(((struct app *)arg)->source, ticket, company, after, max_rows);
 }
 
-static bool ask_may_join(void *arg, uint64_t ticket, const char *claims, const char *room)
+static bool ask_may_join(void *arg, uint64_t ticket, const char *company, const char *claims,
+                         const char *room)
 {
-    return source_may_join(((struct app *)arg)->source, ticket, claims, room);
+    return source_may_join(((struct app *)arg)->source, ticket, company, claims, room);
 }
 
 /* ---- turns ---- */
@@ -166,9 +167,14 @@ static void on_replay(void *arg, uint64_t ticket, const struct source_replay *fr
     hub_replayed(((struct app *)arg)->hub, ticket, &replay);
 }
 
-static void on_may_join(void *arg, uint64_t ticket, bool allowed)
+static void on_may_join(void *arg, uint64_t ticket, enum permission permission)
 {
-    hub_may_join(((struct app *)arg)->hub, ticket, allowed);
+    hub_may_join(((struct app *)arg)->hub, ticket, permission);
+}
+
+static bool is_wanted(void *arg, uint64_t ticket)
+{
+    return hub_wants(((struct app *)arg)->hub, ticket);
 }
 
 /* ---- health ---- */
@@ -366,6 +372,7 @@ static bool make_source(struct app *app, struct err *err)
         .on_status = on_status,
         .on_replay = on_replay,
         .on_may_join = on_may_join,
+        .is_wanted = is_wanted,
     };
     setup_source(app->conf, channels, &options);
     app->source = source_new(&options, err);

@@ -11,9 +11,10 @@
 
 static const char *const state_names[SESSION_STATE_COUNT] = {"accepted", "admitted", "catching_up",
                                                              "live", "closed"};
-static const char *const scope_names[] = {"user", "company", "rooms", "messages"};
+static const char *const scope_names[] = {"user",     "company",  "rooms",
+                                          "messages", "renewals", "questions"};
 static const char *const resume_names[] = {"fresh", "memory", "database"};
-static const char *const join_names[] = {"ok", "refused"};
+static const char *const join_names[] = {"ok", "refused", "unavailable"};
 static const char *const gate_names[] = {"queue", "write"};
 
 static double *labelled(struct metrics *metrics, enum metric_type type, const char *name,
@@ -36,12 +37,12 @@ static void register_sessions(struct hub_metrics *m, struct metrics *metrics)
     m->closed = labelled(metrics, METRIC_COUNTER, "vigie_sessions_closed_total",
                          "sessions ended, by reason", "reason", close_names, CLOSE_REASON_COUNT);
     m->rejected_limits = labelled(metrics, METRIC_COUNTER, "vigie_limits_hit_total",
-                                  "limits reached, by scope", "scope", scope_names, 4);
+                                  "limits reached, by scope", "scope", scope_names, LIMIT_COUNT);
     m->companies = labelled(metrics, METRIC_GAUGE, "vigie_companies",
                             "companies with sessions or remembered events", NULL, NULL, 0);
     m->renewals = counter(metrics, "vigie_auth_renewals_total", "tokens renewed in band");
     m->joins = labelled(metrics, METRIC_COUNTER, "vigie_joins_total", "rooms asked for, by answer",
-                        "result", join_names, 2);
+                        "result", join_names, JOIN_COUNT);
 }
 
 static void register_delivery(struct hub_metrics *m, struct metrics *metrics)
@@ -148,7 +149,7 @@ void hub_unseat(struct hub *hub, struct session *session)
     hub->session_count--;
 }
 
-static struct session *of_ticket(struct hub *hub, uint64_t ticket)
+static struct session *of_ticket(const struct hub *hub, uint64_t ticket)
 {
     uint32_t slot = (uint32_t)(ticket >> 8) & 0xffffff;
     uint32_t generation = (uint32_t)(ticket >> 32);
@@ -165,11 +166,17 @@ void hub_replayed(struct hub *hub, uint64_t ticket, const struct replay *replay)
         session_replayed(session, replay);
 }
 
-void hub_may_join(struct hub *hub, uint64_t ticket, bool allowed)
+void hub_may_join(struct hub *hub, uint64_t ticket, enum permission permission)
 {
     struct session *session = of_ticket(hub, ticket);
     if (session)
-        session_join_answered(session, (uint8_t)ticket, allowed);
+        session_join_answered(session, (uint8_t)ticket, permission);
+}
+
+bool hub_wants(const struct hub *hub, uint64_t ticket)
+{
+    const struct session *session = of_ticket(hub, ticket);
+    return session && session_awaits(session, (uint8_t)ticket);
 }
 
 /* ---- the database ---- */
@@ -180,10 +187,7 @@ static void forget_heartbeats(struct hub *hub)
     struct company *company;
     struct company *next;
     HASH_ITER(hh, hub->companies, company, next)
-    {
-        frame_unref(company->heartbeat);
-        company->heartbeat = NULL;
-    }
+    company_forget_heartbeats(company);
 }
 
 static void begin_anew(struct hub *hub, const char *epoch, const uint8_t key[SEAL_KEY_BYTES],

@@ -9,6 +9,7 @@
 #include "core/channel.h"
 #include "core/cursor.h"
 #include "core/history.h"
+#include "core/permission.h"
 #include "core/protocol.h"
 
 #include <stdbool.h>
@@ -54,10 +55,24 @@ struct hub_options {
     bool (*verify)(void *arg, const char *token, size_t len, const char *address,
                    struct identity *identity);
     /* Ask the database; the answer comes through hub_replayed() and hub_may_join(), never from
-     * inside the call. False: it cannot be asked now. */
+     * inside the call. False: it cannot be asked now. Questions wait in line, each company in turn;
+     * hub_wants() says whether one still has to be asked. */
     bool (*replay)(void *arg, uint64_t ticket, const char *company, int64_t after, int max_rows);
-    bool (*may_join)(void *arg, uint64_t ticket, const char *claims, const char *room);
+    bool (*may_join)(void *arg, uint64_t ticket, const char *company, const char *claims,
+                     const char *room);
 };
+
+/* The scopes of rejected_limits, and the results of joins. */
+enum hub_limit {
+    LIMIT_USER,
+    LIMIT_COMPANY,
+    LIMIT_ROOMS,
+    LIMIT_MESSAGES,
+    LIMIT_RENEWALS,
+    LIMIT_QUESTIONS,
+    LIMIT_COUNT
+};
+enum join_result { JOIN_OK, JOIN_REFUSED, JOIN_UNAVAILABLE, JOIN_COUNT };
 
 struct hub_metrics {
     double *sessions; /* by state */
@@ -144,7 +159,9 @@ struct replay {
     int64_t floor_seq;
 };
 void hub_replayed(struct hub *hub, uint64_t ticket, const struct replay *replay);
-void hub_may_join(struct hub *hub, uint64_t ticket, bool allowed);
+void hub_may_join(struct hub *hub, uint64_t ticket, enum permission permission);
+/* False when nobody waits for that answer any more; it must be given all the same. */
+bool hub_wants(const struct hub *hub, uint64_t ticket);
 
 /* Writes what waits, at most `max_sessions` of them; true when some are left for the next turn. */
 bool hub_flush(struct hub *hub, unsigned max_sessions);

@@ -20,9 +20,15 @@ struct company *company_get(struct company **companies, const char *id)
         return company;
     company = mem_new(sizeof *company + strlen(id) + 1);
     strcpy(company->id, id);
-    company->heartbeat_seq = -1;
     HASH_ADD_STR(*companies, id, company);
     return company;
+}
+
+void company_forget_heartbeats(struct company *company)
+{
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        frame_unref(company->heartbeats[i].frame);
+    memset(company->heartbeats, 0, sizeof company->heartbeats);
 }
 
 void company_release(struct company **companies, struct company *company)
@@ -31,7 +37,7 @@ void company_release(struct company **companies, struct company *company)
         return;
     assert(!company->rooms && !company->users);
     HASH_DEL(*companies, company);
-    frame_unref(company->heartbeat);
+    company_forget_heartbeats(company);
     free(company->events);
     free(company);
 }

@@ -7,6 +7,7 @@
 #define VIGIE_CORE_ROOM_H
 
 #include "core/event.h"
+#include "core/protocol.h"
 
 #include <stdbool.h>
 #include <uthash.h>
@@ -29,12 +30,20 @@ struct room {
     char name[];
 };
 
-/* The sessions of one user, for the limit per user. */
+/* The sessions of one user, for the limit per user. Two issuers may each have a user of that name:
+ * they share the room `user:{name}`, not the limit. */
 struct user {
     UT_hash_handle hh;
     struct session *sessions; /* utlist, oldest first */
     unsigned count;
-    char name[];
+    char name[]; /* and behind its end the issuer's: both are the key */
+};
+
+/* A frame that all live sessions of a company and a protocol share. */
+struct heartbeat {
+    const struct protocol *protocol;
+    struct frame *frame; /* of `seq`, or NULL */
+    int64_t seq;
 };
 
 struct company {
@@ -46,8 +55,7 @@ struct company {
     unsigned event_capacity;
     unsigned event_head;
     unsigned event_count;
-    struct frame *heartbeat; /* of `heartbeat_seq`, shared by its sessions */
-    int64_t heartbeat_seq;
+    struct heartbeat heartbeats[PROTOCOL_COUNT];
     char id[];
 };
 
@@ -56,6 +64,7 @@ struct company *company_find(struct company *companies, const char *id);
 struct company *company_get(struct company **companies, const char *id);
 /* Frees it when nothing needs it any more. */
 void company_release(struct company **companies, struct company *company);
+void company_forget_heartbeats(struct company *company);
 
 struct room *room_find(struct company *company, const char *name);
 /* Seats the session; it must not sit there already, and have a free place in its own list. */

@@ -31,11 +31,14 @@
 #include <utlist.h>
 
 enum {
-    REPLAY_ROWS = 200,
+    REPLAY_ROWS_FIRST = 32,
+    REPLAY_ROWS_MAX = 200,
     REPLAY_RETRY_MS = 1000,
     READY_WAIT_MS = 10000, /* how long `ready` may wait for the database */
     WARN_AHEAD_US = 60000000,
     PENDING_MAX = 64,
+    RENEWAL_EVERY_MS = 6000, /* looking at a signature is dear: so often, */
+    RENEWAL_BURST = 10,      /* but for so many that were saved up */
     OWN_BYTES = 16384, /* of the queue, beyond its budget: for what is said to one session alone */
 };
 
@@ -124,6 +127,11 @@ void session_pop(struct session *session)
     session->progress_ms = hub->options.mono_ms();
 }
 
+void session_choked(struct session *session, bool choked)
+{
+    session->choked_ms = choked ? session->hub->options.mono_ms() : 0;
+}
+
 static void drop_queue(struct session *session)
 {
     session->hub->queued_bytes -= session->outq.used_bytes;
@@ -160,6 +168,7 @@ struct session *session_new(struct hub *hub, const struct protocol *protocol,
     session->speech = (int16_t)(hub->options.limits.messages_per_second * 2);
     session->speech_ms = session->opened_ms;
     session->gap = -1;
+    session->replay_rows = REPLAY_ROWS_FIRST;
     outq_init(&session->outq, hub->options.limits.queue_bytes + OWN_BYTES);
     hub->options.random(&session->id, sizeof session->id);
     hub_seat(hub, session);
@@ -236,26 +245,31 @@ void session_gone(struct session *session)
 
 /* ---- being let in ---- */
 
-static struct user *user_get(struct company *company, const char *name)
+static struct user *user_get(struct company *company, const char *name, const char *issuer)
 {
-    struct user *user = NULL;
-    HASH_FIND_STR(company->users, name, user);
-    if (user)
-        return user;
-    user = mem_new(sizeof *user + strlen(name) + 1);
-    strcpy(user->name, name);
-    HASH_ADD_STR(company->users, name, user);
+    size_t name_size = strlen(name) + 1;
+    size_t key_len = name_size + strlen(issuer);
+    struct user *user = mem_new(sizeof *user + key_len + 1);
+    memcpy(user->name, name, name_size);
+    memcpy(user->name + name_size, issuer, key_len - name_size);
+    struct user *known = NULL;
+    HASH_FIND(hh, company->users, user->name, key_len, known);
+    if (known) {
+        free(user);
+        return known;
+    }
+    HASH_ADD_KEYPTR(hh, company->users, user->name, key_len, user);
     return user;
 }
 
-static void enter_user(struct session *session, const char *name)
+static void enter_user(struct session *session, const struct identity *identity)
 {
-    session->user = user_get(session->company, name);
+    session->user = user_get(session->company, identity->user, identity->issuer);
     DL_APPEND(session->user->sessions, session);
     session->user->count++;
     if (session->user->count <= session->hub->options.limits.sessions_per_user)
         return;
-    session->hub->metrics.rejected_limits[0]++;
+    session->hub->metrics.rejected_limits[LIMIT_USER]++;
     session_close(session->user->sessions, CLOSE_REPLACED); /* the oldest; never the only one */
 }
 
@@ -280,19 +294,46 @@ static char *join_roles(const struct identity *identity)
     return buf_take(&roles);
 }
 
+static int seat_of(const struct session *session, const char *name)
+{
+    struct room *room = room_find(session->company, name);
+    for (unsigned i = 0; room && i < session->seat_count; i++)
+        if (session->seats[i].room == room)
+            return (int)i;
+    return -1;
+}
+
+/* True when it did not sit there before. */
+static bool take_seat(struct session *session, const char *room)
+{
+    if (seat_of(session, room) >= 0)
+        return false;
+    room_join(session->company, room, session);
+    /* live, the room counts from now on: a later step back must not bring what was before */
+    if (session->state == SESSION_LIVE && session->hub->position > session->pos)
+        session->pos = session->hub->position;
+    return true;
+}
+
+static void tell_joined(struct session *session, const char *room, int64_t id)
+{
+    char cursor[CURSOR_TEXT_MAX];
+    say_cursor(session, reached(session), cursor);
+    session_send(session, session->protocol->joined(room, id, cursor));
+}
+
+/* Those that a renewal brings are told, as those that it takes are; the first ones `ready` lists.
+ */
 static void enter_roles(struct session *session, const struct identity *identity)
 {
+    bool told = session->state == SESSION_CATCHING_UP || session->state == SESSION_LIVE;
     free(session->roles);
     session->roles = join_roles(identity);
-    for (size_t i = 0; i < identity->role_count; i++) {
+    for (size_t i = 0; i < identity->role_count && session->state != SESSION_CLOSED; i++) {
         char room[EVENT_ROOM_BYTES_MAX + 1];
         snprintf(room, sizeof room, "role:%s", identity->roles[i]);
-        struct room *there = room_find(session->company, room);
-        bool seated = false;
-        for (unsigned s = 0; there && s < session->seat_count; s++)
-            seated = seated || session->seats[s].room == there;
-        if (!seated)
-            room_join(session->company, room, session);
+        if (take_seat(session, room) && told)
+            tell_joined(session, room, -1);
     }
 }
 
@@ -356,7 +397,7 @@ static bool has_room_for(struct session *session, const struct identity *identit
     struct company *company = company_find(session->hub->companies, identity->company);
     if (!company || company->session_count < session->hub->options.limits.sessions_per_company)
         return true;
-    session->hub->metrics.rejected_limits[1]++;
+    session->hub->metrics.rejected_limits[LIMIT_COMPANY]++;
     return false;
 }
 
@@ -378,7 +419,7 @@ void session_admit(struct session *session, const struct identity *identity, con
     session->company = company_get(&hub->companies, identity->company);
     session->company->session_count++;
     session->issuer = mem_strdup(identity->issuer);
-    enter_user(session, identity->user);
+    enter_user(session, identity);
     enter_room(session, "company", identity->company);
     enter_room(session, "user", identity->user);
     enter_roles(session, identity);
@@ -427,12 +468,16 @@ static bool loses_a_role(const struct session *session, const struct identity *i
     return false;
 }
 
+static void disown_pending(struct session *session);
+
 /* Rights are looked at anew with each token: roles that it no longer names are left, and with a
- * lost role every room on request too, since it may have been what opened it: the client asks
- * again. */
+ * lost role every room on request too, since it may have been what opened it, or is just opening
+ * it: the client asks again. */
 static void leave_lost_roles(struct session *session, const struct identity *identity)
 {
     bool demoted = loses_a_role(session, identity);
+    if (demoted)
+        disown_pending(session);
     for (unsigned i = session->seat_count; i-- > 0 && session->state != SESSION_CLOSED;) {
         const char *name = session->seats[i].room->name;
         if (!is_lost_role(name, identity) && !(demoted && !comes_from_token(name)))
@@ -441,6 +486,19 @@ static void leave_lost_roles(struct session *session, const struct identity *ide
         room_leave(session, i);
         session_send(session, left);
     }
+}
+
+/* A renewal has the price of a signature, which is more than what a message costs. */
+static bool may_renew(struct session *session)
+{
+    int64_t now_ms = session->hub->options.mono_ms();
+    int64_t paid_ms = session->renewals_ms > now_ms ? session->renewals_ms : now_ms;
+    session->renewals_ms = paid_ms + RENEWAL_EVERY_MS;
+    if (session->renewals_ms - now_ms <= RENEWAL_EVERY_MS * RENEWAL_BURST)
+        return true;
+    session->hub->metrics.rejected_limits[LIMIT_RENEWALS]++;
+    session_close(session, CLOSE_RATE_LIMITED);
+    return false;
 }
 
 static void renew(struct session *session, const struct identity *identity)
@@ -455,6 +513,8 @@ static void renew(struct session *session, const struct identity *identity)
     if (session->state == SESSION_CLOSED)
         return;
     enter_roles(session, identity);
+    if (session->state == SESSION_CLOSED)
+        return;
     session_send(session, session->protocol->renewed(expires_in_s(session)));
 }
 
@@ -469,6 +529,8 @@ void session_auth(struct session *session, const char *token, size_t token_len, 
         session_close(session, CLOSE_BAD_REQUEST); /* one question at a time until `ready` */
         return;
     }
+    if (session->state != SESSION_ACCEPTED && !may_renew(session))
+        return;
     if (!hub->options.verify(hub->options.arg, token, token_len, session->address, &identity)) {
         session_close(session, CLOSE_UNAUTHORIZED);
         return;
@@ -513,13 +575,13 @@ void session_gap(struct session *session, enum gap_reason reason)
     session_send(session, session->protocol->gap(reason, cursor));
 }
 
-static int seat_of(const struct session *session, const char *name)
+/* What waits for all together is bounded, and as it fills, so is each queue: none may be larger
+ * than what is still free. So the largest stop growing first, and who reads does not pay for who
+ * does not. */
+static size_t share_of_total(const struct hub *hub, size_t len)
 {
-    struct room *room = room_find(session->company, name);
-    for (unsigned i = 0; room && i < session->seat_count; i++)
-        if (session->seats[i].room == room)
-            return (int)i;
-    return -1;
+    size_t total = hub->options.limits.queue_total_bytes;
+    return hub->queued_bytes + len <= total ? total - hub->queued_bytes - len : 0;
 }
 
 /* Events wait within the session's budget and within that of all together. Only events: a session
@@ -527,9 +589,8 @@ static int seat_of(const struct session *session, const char *name)
 static bool has_place(const struct session *session, size_t len)
 {
     const struct outq *q = &session->outq;
-    const struct hub *hub = session->hub;
     return q->count == 0 || (q->used_bytes + len <= q->budget_bytes - OWN_BYTES &&
-                             hub->queued_bytes + len <= hub->options.limits.queue_total_bytes);
+                             q->used_bytes <= share_of_total(session->hub, len));
 }
 
 bool session_deliver(struct session *session, struct event *event, unsigned room_index)
@@ -588,11 +649,12 @@ static void walk_memory(struct session *session)
 static void ask(struct session *session)
 {
     struct hub *hub = session->hub;
-    if (session->asking)
+    if (session->asking || session->retry_ms > hub->options.mono_ms())
         return;
     session->asked_era = hub->era;
+    session->asking = true; /* may be looked at from within */
     session->asking = hub->options.replay(hub->options.arg, session_ticket(session, TICKET_REPLAY),
-                                          session->company->id, session->pos, REPLAY_ROWS);
+                                          session->company->id, session->pos, session->replay_rows);
     session->retry_ms = session->asking ? 0 : hub->options.mono_ms() + REPLAY_RETRY_MS;
 }
 
@@ -637,21 +699,44 @@ static bool reach_is_sure(struct session *session, const struct replay *replay)
     return false;
 }
 
-/* Queues what fits. True when all of it did: the position is then where the answer reached. */
-static bool take_replay(struct session *session, const struct replay *replay)
+/* How many of them were queued, or were not for this session: as many as fit. */
+static size_t queue_replay(struct session *session, const struct replay *replay)
 {
-    for (size_t i = 0; i < replay->count; i++) {
-        if (is_full(session))
-            return false;
-        struct event *event = channel_apply(session->hub->options.channels, replay->events[i]);
+    size_t count = 0;
+    for (; count < replay->count && !is_full(session); count++) {
+        struct event *event = channel_apply(session->hub->options.channels, replay->events[count]);
         bool taken = !event || session_deliver_any(session, event);
         event_unref(event);
         if (!taken || session->state == SESSION_CLOSED)
-            return false;
+            break;
     }
+    return count;
+}
+
+/* Queues what fits. True when all of it did: the position is then where the answer reached. What
+ * did not fit is fetched again, so the next question asks for as much as there was room for, and
+ * feels its way up again when that fits. */
+static bool take_replay(struct session *session, const struct replay *replay)
+{
+    size_t count = queue_replay(session, replay);
+    if (count < replay->count) {
+        session->replay_rows = (uint16_t)(count > 0 ? count : 1);
+        return false;
+    }
+    unsigned more = session->replay_rows + session->replay_rows / 2u + 1;
+    session->replay_rows = (uint16_t)(more < REPLAY_ROWS_MAX ? more : REPLAY_ROWS_MAX);
     if (replay->upto > session->pos)
         session->pos = replay->upto;
     return true;
+}
+
+static void go_on(struct session *session, int64_t from)
+{
+    /* nothing came, and more must be there: at once it would be no other */
+    if (session->pos == from && !in_memory(session))
+        session->retry_ms = session->hub->options.mono_ms() + REPLAY_RETRY_MS;
+    else
+        session_catch_up(session);
 }
 
 void session_replayed(struct session *session, const struct replay *replay)
@@ -672,12 +757,15 @@ void session_replayed(struct session *session, const struct replay *replay)
         session->hub->metrics.resumes[2]++;
         say_ready(session);
     }
+    int64_t from = session->pos;
     bool taken = sure && session->state == SESSION_CATCHING_UP && take_replay(session, replay);
     /* as far as the feed itself, perhaps further than this bridge has read: live, and what the
      * router brings up to there is passed over */
     if (taken && session->pos >= session->hub->position)
         go_live(session);
-    else if (taken || !sure)
+    else if (taken)
+        go_on(session, from);
+    else if (!sure)
         session_catch_up(session);
     /* else the queue is full, and session_drained() goes on */
 }
@@ -711,16 +799,14 @@ static bool may_not_ask(const char *room)
 
 static void say_joined(struct session *session, const char *room, int64_t id)
 {
-    char cursor[CURSOR_TEXT_MAX];
-    say_cursor(session, reached(session), cursor);
-    session->hub->metrics.joins[0]++;
+    session->hub->metrics.joins[JOIN_OK]++;
     if (session->state != SESSION_ADMITTED) /* then `ready` will list it */
-        session_send(session, session->protocol->joined(room, id, cursor));
+        tell_joined(session, room, id);
 }
 
-static void refuse(struct session *session, const char *code, int64_t id)
+static void refuse(struct session *session, enum join_result result, const char *code, int64_t id)
 {
-    session->hub->metrics.joins[1]++;
+    session->hub->metrics.joins[result]++;
     if (session->state != SESSION_ADMITTED) /* then `ready` will not list it */
         session_send(session, session->protocol->error(code, id));
 }
@@ -756,12 +842,20 @@ static char *claims_json(const struct session *session)
     return buf_take(&out);
 }
 
-static bool is_open(const struct session *session, uint8_t tag)
+static struct pending_join *pending_of(const struct session *session, uint8_t tag)
 {
     for (unsigned i = 0; i < session->pending_count; i++)
         if (session->pending[i].tag == tag)
-            return true;
-    return false;
+            return &session->pending[i];
+    return NULL;
+}
+
+bool session_awaits(const struct session *session, uint8_t tag)
+{
+    if (tag == TICKET_REPLAY)
+        return session->asking && session->state != SESSION_LIVE;
+    const struct pending_join *join = pending_of(session, tag);
+    return join && join->room;
 }
 
 /* One that no open question has: an answer must never be taken for that to another room. There are
@@ -771,44 +865,61 @@ static uint8_t take_tag(struct session *session)
     _Static_assert((int)PENDING_MAX < (int)TICKET_REPLAY, "there is always a free tag");
     do
         session->next_tag = (uint8_t)((session->next_tag + 1) % TICKET_REPLAY);
-    while (is_open(session, session->next_tag));
+    while (pending_of(session, session->next_tag));
     return session->next_tag;
+}
+
+static void add_pending(struct session *session, const char *room, int64_t id)
+{
+    session->pending =
+        mem_resize(session->pending, session->pending_count + 1u, sizeof(struct pending_join));
+    uint8_t tag = take_tag(session);
+    session->pending[session->pending_count++] =
+        (struct pending_join){.room = mem_strdup(room), .id = id, .tag = tag};
+}
+
+static void drop_pending(struct session *session, struct pending_join *join)
+{
+    free(join->room);
+    *join = session->pending[--session->pending_count];
 }
 
 static bool ask_permission(struct session *session, const char *room, int64_t id)
 {
     struct hub *hub = session->hub;
-    uint8_t tag = take_tag(session);
+    add_pending(session, room, id);
+    struct pending_join *join = &session->pending[session->pending_count - 1];
     char *claims = claims_json(session);
-    bool asked =
-        hub->options.may_join(hub->options.arg, session_ticket(session, tag), claims, room);
+    bool asked = hub->options.may_join(hub->options.arg, session_ticket(session, join->tag),
+                                       session->company->id, claims, room);
     free(claims);
     if (!asked)
-        return false;
-    session->pending =
-        mem_resize(session->pending, session->pending_count + 1u, sizeof(struct pending_join));
-    session->pending[session->pending_count++] =
-        (struct pending_join){.room = mem_strdup(room), .id = id, .tag = tag};
-    return true;
+        drop_pending(session, join);
+    return asked;
+}
+
+/* As many rooms as it may have, those asked for among them. */
+static bool has_seats_left(const struct session *session)
+{
+    size_t places = (size_t)session->seat_count + session->pending_count;
+    return places < session->hub->options.limits.rooms_per_session &&
+           session->pending_count < PENDING_MAX;
 }
 
 static void want_room(struct session *session, const char *room, int64_t id)
 {
+    double *limits = session->hub->metrics.rejected_limits;
     if (seat_of(session, room) >= 0) {
         say_joined(session, room, id);
-        return;
+    } else if (!has_seats_left(session)) {
+        limits[LIMIT_ROOMS]++;
+        refuse(session, JOIN_REFUSED, "too_many_rooms", id);
+    } else if (may_not_ask(room)) {
+        refuse(session, JOIN_REFUSED, "forbidden", id);
+    } else if (!ask_permission(session, room, id)) {
+        limits[LIMIT_QUESTIONS]++;
+        refuse(session, JOIN_UNAVAILABLE, "unavailable", id);
     }
-    size_t places = (size_t)session->seat_count + session->pending_count;
-    if (places >= session->hub->options.limits.rooms_per_session ||
-        session->pending_count >= PENDING_MAX) {
-        session->hub->metrics.rejected_limits[2]++;
-        refuse(session, "too_many_rooms", id);
-        return;
-    }
-    if (may_not_ask(room))
-        refuse(session, "forbidden", id);
-    else if (!ask_permission(session, room, id))
-        refuse(session, "unavailable", id);
 }
 
 void session_join(struct session *session, const char *room, int64_t id)
@@ -817,32 +928,63 @@ void session_join(struct session *session, const char *room, int64_t id)
         want_room(session, room, id);
 }
 
-static void take_seat(struct session *session, const char *room, int64_t id)
+static void judge(struct session *session, const char *room, int64_t id, enum permission permission)
 {
-    if (seat_of(session, room) < 0)
-        room_join(session->company, room, session);
-    /* live, the room counts from now on: a later step back must not bring what was before */
-    if (session->state == SESSION_LIVE && session->hub->position > session->pos)
-        session->pos = session->hub->position;
-    say_joined(session, room, id);
+    switch (permission) {
+    case PERMISSION_ALLOWED:
+        take_seat(session, room);
+        say_joined(session, room, id);
+        return;
+    case PERMISSION_DENIED:
+        refuse(session, JOIN_REFUSED, "forbidden", id);
+        return;
+    case PERMISSION_UNKNOWN:
+        refuse(session, JOIN_UNAVAILABLE, "unavailable", id);
+    }
 }
 
-void session_join_answered(struct session *session, uint8_t tag, bool allowed)
+void session_join_answered(struct session *session, uint8_t tag, enum permission permission)
 {
-    for (unsigned i = 0; i < session->pending_count; i++) {
-        struct pending_join join = session->pending[i];
-        if (join.tag != tag)
-            continue;
-        session->pending[i] = session->pending[--session->pending_count];
-        if (allowed)
-            take_seat(session, join.room, join.id);
-        else
-            refuse(session, "forbidden", join.id);
-        free(join.room);
-        break;
-    }
+    struct pending_join *join = pending_of(session, tag);
+    if (!join)
+        return;
+    char *room = join->room;
+    int64_t id = join->id;
+    join->room = NULL;
+    drop_pending(session, join);
+    if (room)
+        judge(session, room, id, permission);
+    free(room);
     if (session->state == SESSION_ADMITTED)
         session_catch_up(session);
+}
+
+/* Whatever the answers will be, nobody waits for them any more. */
+static void disown_pending(struct session *session)
+{
+    for (unsigned i = 0; i < session->pending_count && session->state != SESSION_CLOSED; i++) {
+        struct pending_join *join = &session->pending[i];
+        if (!join->room)
+            continue;
+        free(join->room);
+        join->room = NULL;
+        refuse(session, JOIN_UNAVAILABLE, "unavailable", join->id);
+    }
+}
+
+/* Takes back each question for that room; true when there was one. */
+static bool withdraw(struct session *session, const char *room)
+{
+    bool any = false;
+    for (unsigned i = 0; i < session->pending_count; i++) {
+        struct pending_join *join = &session->pending[i];
+        if (!join->room || strcmp(join->room, room) != 0)
+            continue;
+        free(join->room);
+        join->room = NULL;
+        any = true;
+    }
+    return any;
 }
 
 void session_leave(struct session *session, const char *room, int64_t id)
@@ -851,11 +993,13 @@ void session_leave(struct session *session, const char *room, int64_t id)
         return;
     int seat = seat_of(session, room);
     bool own = strncmp(room, "company:", 8) == 0 || strncmp(room, "user:", 5) == 0;
-    if (seat < 0 || own) {
-        refuse(session, "forbidden", id);
+    bool withdrawn = withdraw(session, room);
+    if ((seat < 0 && !withdrawn) || own) {
+        refuse(session, JOIN_REFUSED, "forbidden", id);
         return;
     }
-    room_leave(session, (unsigned)seat);
+    if (seat >= 0)
+        room_leave(session, (unsigned)seat);
     session_send(session, session->protocol->left(room, id));
 }
 
@@ -871,6 +1015,8 @@ bool session_spoke(struct session *session)
 {
     struct hub *hub = session->hub;
     unsigned rate = hub->options.limits.messages_per_second;
+    if (session->state == SESSION_CLOSED)
+        return false;
     int64_t now_ms = hub->options.mono_ms();
     int64_t earned = (now_ms - session->speech_ms) * (int64_t)rate / 1000;
     if (earned > 0) {
@@ -880,28 +1026,32 @@ bool session_spoke(struct session *session)
     }
     if (session->speech-- > 0)
         return true;
-    hub->metrics.rejected_limits[3]++;
+    hub->metrics.rejected_limits[LIMIT_MESSAGES]++;
     session_close(session, CLOSE_RATE_LIMITED);
     return false;
 }
 
-static struct frame *heartbeat(struct session *session)
+static struct frame *new_heartbeat(struct session *session, int64_t seq)
 {
-    struct company *company = session->company;
-    bool live = session->state == SESSION_LIVE;
-    int64_t seq = reached(session);
-    if (live && company->heartbeat && company->heartbeat_seq == seq)
-        return frame_ref(company->heartbeat);
     char cursor[CURSOR_TEXT_MAX];
     say_cursor(session, seq, cursor);
     struct frame *frame = session->protocol->heartbeat(cursor);
-    frame->company = company;
-    if (!live)
-        return frame;
-    frame_unref(company->heartbeat);
-    company->heartbeat = frame_ref(frame);
-    company->heartbeat_seq = seq;
+    frame->company = session->company;
     return frame;
+}
+
+/* Live sessions of a company are all at one position; those of one protocol share the frame. */
+static struct frame *heartbeat(struct session *session)
+{
+    struct heartbeat *shared = &session->company->heartbeats[session->protocol->index];
+    int64_t seq = reached(session);
+    if (session->state != SESSION_LIVE)
+        return new_heartbeat(session, seq);
+    if (!shared->frame || shared->seq != seq || shared->protocol != session->protocol) {
+        frame_unref(shared->frame);
+        *shared = (struct heartbeat){session->protocol, new_heartbeat(session, seq), seq};
+    }
+    return frame_ref(shared->frame);
 }
 
 static void beat(struct session *session, int64_t now_ms)
@@ -919,6 +1069,14 @@ static void beat(struct session *session, int64_t now_ms)
     session_send(session, session->protocol->ping());
 }
 
+/* Neither of its queue nor, though that is empty, of what the transport keeps for it. */
+static bool takes_nothing(const struct session *session, int64_t now_ms)
+{
+    int64_t limit_ms = session->hub->options.limits.slow_timeout_ms;
+    return (session->outq.count && now_ms - session->progress_ms >= limit_ms) ||
+           (session->choked_ms && now_ms - session->choked_ms >= limit_ms);
+}
+
 static enum close_reason overdue(const struct session *session, int64_t now_ms, int64_t wall_us)
 {
     const struct hub_options *options = &session->hub->options;
@@ -929,7 +1087,7 @@ static enum close_reason overdue(const struct session *session, int64_t now_ms, 
         return CLOSE_TOKEN_EXPIRED;
     if (now_ms - session->opened_ms >= options->limits.max_session_ms)
         return CLOSE_RESTART;
-    if (session->outq.count && now_ms - session->progress_ms >= options->limits.slow_timeout_ms)
+    if (takes_nothing(session, now_ms))
         return CLOSE_SLOW_CONSUMER;
     /* not before a ping went unanswered: while frames wait none is sent, and that is no silence */
     if (session->pinged_ms && !session->outq.count &&

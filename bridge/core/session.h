@@ -24,9 +24,11 @@ struct transport {
     void (*close)(void *conn, enum close_reason reason);
 };
 
-/* A room asked for whose permission is being looked up. */
+/* A room asked for whose permission is being looked up. It keeps its place, and its tag, until the
+ * answer has come, also when nobody waits for it any more: a tag that is given anew too early would
+ * lend the answer to another room. */
 struct pending_join {
-    char *room;
+    char *room; /* NULL: no longer wanted */
     int64_t id;
     uint8_t tag; /* in the ticket */
 };
@@ -54,6 +56,7 @@ struct session {
     int64_t beat_ms;     /* when the last heartbeat was queued */
     int64_t pinged_ms;   /* when the first ping since the last sign of life was; 0: none */
     int64_t progress_ms; /* when the queue was last empty or last gave a frame away */
+    int64_t choked_ms;   /* since when the socket takes nothing; 0: it does */
     unsigned asked_era;  /* of the hub, at that question */
     int64_t retry_ms;    /* ask the database again then; 0: no */
     int64_t admitted_ms;
@@ -66,6 +69,7 @@ struct session {
     uint32_t slot;
     uint32_t generation;
     uint16_t seat_count;
+    uint16_t replay_rows; /* how many to ask for: as many as the queue took the last times */
     uint8_t pending_count;
     uint8_t next_tag;
     uint8_t state; /* enum session_state */
@@ -78,6 +82,7 @@ struct session {
     int8_t gap;     /* enum gap_reason to tell after `ready`, or -1 */
     int16_t speech; /* messages it may still send before it must wait */
     int64_t speech_ms;
+    int64_t renewals_ms; /* up to when the renewals so far are paid for; see may_renew() */
 };
 
 /* A session for a socket that passed the gate. NULL when draining. `address` is copied. */
@@ -97,7 +102,8 @@ void session_leave(struct session *session, const char *room, int64_t id);
 
 /* The peer gave a sign of life. */
 void session_heard(struct session *session);
-/* The peer sent a message: false, and the session is closing, when it talks too much. */
+/* The peer sent a message, a part of one or an unasked sign of life: false, and the session is
+ * closing, when it talks too much. */
 bool session_spoke(struct session *session);
 /* Queues a frame for this session alone and gives up the reference. */
 void session_send(struct session *session, struct frame *frame);
@@ -111,6 +117,9 @@ void session_gone(struct session *session);
  * stands here. */
 struct frame *session_peek(struct session *session);
 void session_pop(struct session *session);
+/* The socket takes nothing more for now, though the queue may be empty: the rest lies in the
+ * transport; or it takes again. One that stays choked is a slow consumer. */
+void session_choked(struct session *session, bool choked);
 /* The socket has room again. */
 void session_drained(struct session *session);
 
@@ -123,7 +132,9 @@ bool session_deliver_any(struct session *session, struct event *event);
 /* Goes on from session->pos: memory, else the database. */
 void session_catch_up(struct session *session);
 void session_replayed(struct session *session, const struct replay *replay);
-void session_join_answered(struct session *session, uint8_t tag, bool allowed);
+void session_join_answered(struct session *session, uint8_t tag, enum permission permission);
+/* Whether the answer to that question would still change anything. */
+bool session_awaits(const struct session *session, uint8_t tag);
 /* Tells a gap and goes on from the present. */
 void session_gap(struct session *session, enum gap_reason reason);
 /* Its deadlines, once a second. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pg/line.h"
 #include "sql/may_join.h"
 #include "sql/replay.h"
 #include "sql/retain.h"
@@ -19,26 +20,30 @@ enum {
     RETAIN_EVERY_MS = 60000,
     COMPLAIN_EVERY_MS = 10000, /* a broken may_join is asked often: it is logged seldom */
     PARAMETERS_MAX = 3,
+    REPLAYS_PART = 3, /* after a permission, replays go first for so many times what it took */
 };
 
 enum kind { ASK_REPLAY, ASK_MAY_JOIN, ASK_STATUS, ASK_RETAIN };
 
 struct question {
+    struct place place; /* the first member: a place is its question */
     enum kind kind;
     uint64_t ticket;
     int64_t deadline_ms;
     int parameter_count;
     char *parameters[PARAMETERS_MAX];
     bool answered;
-    struct question *prev;
+    struct question *prev; /* by age */
     struct question *next;
 };
 
 struct ask {
     struct ask_options options;
-    struct question *line;      /* waiting, the oldest first */
-    struct question *under_way; /* sent, or NULL */
-    size_t waiting;
+    struct line lines[ASK_LINE_COUNT];
+    struct question *waiting;    /* in both lines, the oldest first */
+    struct question *under_way;  /* sent, or NULL */
+    int64_t sent_ms;             /* when it was */
+    int64_t owed_ms;             /* to replays, before the next permission */
     struct loop_timer *deadline; /* of the oldest question */
     struct loop_timer *status;
     struct loop_timer *retain;
@@ -83,6 +88,11 @@ static const char *sql_of(enum kind kind)
     return NULL;
 }
 
+static enum ask_line line_of(enum kind kind)
+{
+    return kind == ASK_MAY_JOIN ? ASK_LINE_PERMISSION : ASK_LINE_REPLAY;
+}
+
 static const char *name_of(enum kind kind)
 {
     switch (kind) {
@@ -112,7 +122,7 @@ static void answer_no(struct ask *ask, struct question *question)
                                &(struct source_replay){.ok = false});
         break;
     case ASK_MAY_JOIN:
-        ask->options.on_may_join(ask->options.arg, question->ticket, false);
+        ask->options.on_may_join(ask->options.arg, question->ticket, PERMISSION_UNKNOWN);
         break;
     case ASK_STATUS:
     case ASK_RETAIN:
@@ -170,7 +180,8 @@ static void answer_replay(struct ask *ask, struct question *question, const PGre
 static void answer_may_join(struct ask *ask, struct question *question, const PGresult *rows)
 {
     bool allowed = PQntuples(rows) == 1 && strcmp(PQgetvalue(rows, 0, 0), "t") == 0;
-    ask->options.on_may_join(ask->options.arg, question->ticket, allowed);
+    ask->options.on_may_join(ask->options.arg, question->ticket,
+                             allowed ? PERMISSION_ALLOWED : PERMISSION_DENIED);
 }
 
 static void answer_status(struct ask *ask, const PGresult *rows)
@@ -216,13 +227,13 @@ static void complain(struct ask *ask, const struct question *question, const PGr
              LOG_S("sqlstate", result_sqlstate(result)), LOG_S("why", result_message(result)));
 }
 
-/* --- the line ----------------------------------------------------------------------------- */
+/* --- the lines ---------------------------------------------------------------------------- */
 
 static void send_next(struct ask *ask);
 
 static void watch_deadline(struct ask *ask)
 {
-    const struct question *oldest = ask->line;
+    const struct question *oldest = ask->waiting;
     if (ask->under_way && !ask->under_way->answered)
         oldest = ask->under_way;
     if (oldest)
@@ -231,11 +242,28 @@ static void watch_deadline(struct ask *ask)
         loop_timer_stop(ask->deadline);
 }
 
+static void count_waiting(struct ask *ask)
+{
+    for (int i = 0; i < ASK_LINE_COUNT; i++)
+        ask->options.waiting[i] = (double)ask->lines[i].count;
+}
+
+/* A question's time is at least one unit, however quick: so quick ones take turns as well. */
+static void share_time(struct ask *ask, const struct question *question)
+{
+    int64_t took_ms = clock_mono_ms() - ask->sent_ms + 1;
+    if (line_of(question->kind) == ASK_LINE_PERMISSION)
+        ask->owed_ms = took_ms * REPLAYS_PART;
+    else
+        ask->owed_ms -= took_ms;
+}
+
 static void on_reply(void *arg, const PGresult *result)
 {
     struct ask *ask = arg;
     struct question *question = ask->under_way;
     ask->under_way = NULL;
+    share_time(ask, question);
     if (result_ok(result)) {
         answer(ask, question, result);
     } else {
@@ -246,91 +274,126 @@ static void on_reply(void *arg, const PGresult *result)
     send_next(ask);
 }
 
-static struct question *take_first(struct ask *ask)
+static struct line *next_line(struct ask *ask)
 {
-    struct question *question = ask->line;
-    DL_DELETE(ask->line, question);
-    ask->waiting--;
-    return question;
+    struct line *replays = &ask->lines[ASK_LINE_REPLAY];
+    struct line *permissions = &ask->lines[ASK_LINE_PERMISSION];
+    bool their_turn = permissions->count && ask->owed_ms <= 0;
+    return their_turn || !replays->count ? permissions : replays;
+}
+
+static bool is_wanted(const struct ask *ask, const struct question *question)
+{
+    bool asked_for = question->kind == ASK_REPLAY || question->kind == ASK_MAY_JOIN;
+    return !asked_for || ask->options.is_wanted(ask->options.arg, question->ticket);
+}
+
+static void give_up(struct ask *ask, struct question *question)
+{
+    answer_no(ask, question);
+    question_free(question);
+}
+
+/* Whose turn it is, taken out of its line; NULL when none waits. */
+static struct question *take_next(struct ask *ask)
+{
+    for (;;) {
+        struct question *question = (struct question *)line_take(next_line(ask));
+        if (!question)
+            return NULL;
+        DL_DELETE(ask->waiting, question);
+        if (is_wanted(ask, question))
+            return question;
+        give_up(ask, question);
+    }
+}
+
+static void send_now(struct ask *ask, struct question *question)
+{
+    const char *values[PARAMETERS_MAX];
+    for (int i = 0; i < question->parameter_count; i++)
+        values[i] = question->parameters[i];
+    ask->under_way = question;
+    ask->sent_ms = clock_mono_ms();
+    link_send(ask->options.link, sql_of(question->kind), values, question->parameter_count,
+              on_reply, ask);
 }
 
 static void send_next(struct ask *ask)
 {
-    if (ask->line && !ask->under_way && link_ready(ask->options.link)) {
-        struct question *question = take_first(ask);
-        const char *values[PARAMETERS_MAX];
-        for (int i = 0; i < question->parameter_count; i++)
-            values[i] = question->parameters[i];
-        ask->under_way = question;
-        link_send(ask->options.link, sql_of(question->kind), values, question->parameter_count,
-                  on_reply, ask);
+    if (!ask->under_way && link_ready(ask->options.link)) {
+        struct question *question = take_next(ask);
+        if (question)
+            send_now(ask, question);
     }
+    count_waiting(ask);
     watch_deadline(ask);
 }
 
-/* The line is in order of deadlines: each question gets the same time. */
+/* Questions are in order of deadlines when they are in order of age: each gets the same time. */
 static void on_deadline(void *arg)
 {
     struct ask *ask = arg;
     int64_t now_ms = clock_mono_ms();
     if (ask->under_way && ask->under_way->deadline_ms <= now_ms)
         answer_no(ask, ask->under_way);
-    while (ask->line && ask->line->deadline_ms <= now_ms) {
-        struct question *question = take_first(ask);
-        answer_no(ask, question);
-        question_free(question);
+    while (ask->waiting && ask->waiting->deadline_ms <= now_ms) {
+        struct question *question = ask->waiting;
+        line_remove(&ask->lines[line_of(question->kind)], &question->place);
+        DL_DELETE(ask->waiting, question);
+        give_up(ask, question);
     }
+    count_waiting(ask);
     watch_deadline(ask);
 }
 
-static struct question *new_question(const struct ask *ask, enum kind kind, uint64_t ticket)
+/* In line, with its parameters still to come; NULL when there is no place. send_next() follows. */
+static struct question *enqueue(struct ask *ask, enum kind kind, const char *company,
+                                uint64_t ticket)
 {
-    if (ask->waiting >= SOURCE_QUESTIONS_MAX)
-        return NULL;
     struct question *question = mem_new(sizeof *question);
     question->kind = kind;
     question->ticket = ticket;
     question->deadline_ms = clock_mono_ms() + ask->options.timeout_ms;
+    if (!line_add(&ask->lines[line_of(kind)], company, &question->place)) {
+        free(question);
+        return NULL;
+    }
+    DL_APPEND(ask->waiting, question);
     return question;
-}
-
-static void enqueue(struct ask *ask, struct question *question)
-{
-    DL_APPEND(ask->line, question);
-    ask->waiting++;
-    send_next(ask);
 }
 
 bool ask_replay(struct ask *ask, uint64_t ticket, const char *company, int64_t after, int max_rows)
 {
-    struct question *question = new_question(ask, ASK_REPLAY, ticket);
+    struct question *question = enqueue(ask, ASK_REPLAY, company, ticket);
     if (!question)
         return false;
     add_parameter(question, company);
     add_number(question, after);
     add_number(question, max_rows);
-    enqueue(ask, question);
+    send_next(ask);
     return true;
 }
 
-bool ask_may_join(struct ask *ask, uint64_t ticket, const char *claims, const char *room)
+bool ask_may_join(struct ask *ask, uint64_t ticket, const char *company, const char *claims,
+                  const char *room)
 {
-    struct question *question = new_question(ask, ASK_MAY_JOIN, ticket);
+    struct question *question = enqueue(ask, ASK_MAY_JOIN, company, ticket);
     if (!question)
         return false;
     add_parameter(question, claims);
     add_parameter(question, room);
-    enqueue(ask, question);
+    send_next(ask);
     return true;
 }
 
 /* --- upkeep ------------------------------------------------------------------------------- */
 
+/* As a company of its own: it has its turn too. */
 static void ask_upkeep(struct ask *ask, enum kind kind)
 {
-    struct question *question = new_question(ask, kind, 0);
-    if (question)
-        enqueue(ask, question);
+    if (enqueue(ask, kind, "", 0))
+        send_next(ask);
 }
 
 static void on_status_due(void *arg)
@@ -370,6 +433,8 @@ struct ask *ask_new(const struct ask_options *options)
 {
     struct ask *ask = mem_new(sizeof *ask);
     ask->options = *options;
+    for (int i = 0; i < ASK_LINE_COUNT; i++)
+        line_init(&ask->lines[i], SOURCE_QUESTIONS_MAX, SOURCE_COMPANY_QUESTIONS_MAX);
     ask->deadline = loop_timer_new(options->loop, on_deadline, ask);
     ask->status = loop_timer_new(options->loop, on_status_due, ask);
     ask->retain = loop_timer_new(options->loop, on_retain_due, ask);
@@ -383,8 +448,9 @@ void ask_free(struct ask *ask)
     loop_timer_free(ask->deadline);
     loop_timer_free(ask->status);
     loop_timer_free(ask->retain);
-    while (ask->line)
-        question_free(take_first(ask));
+    for (int i = 0; i < ASK_LINE_COUNT; i++)
+        for (struct place *place; (place = line_take(&ask->lines[i]));)
+            question_free((struct question *)place);
     if (ask->under_way)
         question_free(ask->under_way);
     free(ask);

@@ -29,6 +29,7 @@ struct counters {
     double *lost_events;
     double *queue_usage;
     double *rules_bad;
+    double *waiting; /* questions, by line */
     struct histogram *durations;
 };
 
@@ -92,6 +93,11 @@ static void register_metrics(struct counters *c, struct metrics *m)
     c->queue_usage = plain(m, "vigie_db_notify_queue_usage_ratio", METRIC_GAUGE,
                            "Part of PostgreSQL's NOTIFY queue in use; at 1 commits fail");
     c->rules_bad = plain(m, "vigie_rules_bad", METRIC_GAUGE, "Rules that are not in order");
+    static const char *const lines[] = {"replay", "permission"};
+    c->waiting =
+        metrics_register(m, &(struct metric_def){"vigie_db_questions_waiting", METRIC_GAUGE,
+                                                 "Questions to PostgreSQL that wait for their turn",
+                                                 "line", lines, ASK_LINE_COUNT});
     c->durations = metrics_histogram(m, "vigie_db_query_duration_seconds",
                                      "Time from a statement to the proof of its commit");
 }
@@ -191,10 +197,16 @@ static void on_replay(void *arg, uint64_t ticket, const struct source_replay *re
     options->on_replay(options->arg, ticket, replay);
 }
 
-static void on_may_join(void *arg, uint64_t ticket, bool allowed)
+static void on_may_join(void *arg, uint64_t ticket, enum permission permission)
 {
     const struct source_options *options = &((struct source *)arg)->options;
-    options->on_may_join(options->arg, ticket, allowed);
+    options->on_may_join(options->arg, ticket, permission);
+}
+
+static bool is_wanted(void *arg, uint64_t ticket)
+{
+    const struct source_options *options = &((struct source *)arg)->options;
+    return options->is_wanted(options->arg, ticket);
 }
 
 static void on_status(void *arg, const struct source_status *status)
@@ -217,9 +229,10 @@ bool source_replay(struct source *source, uint64_t ticket, const char *company, 
     return ask_replay(source->ask, ticket, company, after, max_rows);
 }
 
-bool source_may_join(struct source *source, uint64_t ticket, const char *claims, const char *room)
+bool source_may_join(struct source *source, uint64_t ticket, const char *company,
+                     const char *claims, const char *room)
 {
-    return ask_may_join(source->ask, ticket, claims, room);
+    return ask_may_join(source->ask, ticket, company, claims, room);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -267,7 +280,9 @@ static void make_readers(struct source *source)
                                                 .link = source->ask_link,
                                                 .timeout_ms = o->statement_timeout_ms,
                                                 .invalid = c->invalid,
+                                                .waiting = c->waiting,
                                                 .arg = source,
+                                                .is_wanted = is_wanted,
                                                 .on_replay = on_replay,
                                                 .on_may_join = on_may_join,
                                                 .on_status = on_status});

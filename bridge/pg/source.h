@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "core/event.h"
+#include "core/permission.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,7 +77,10 @@ struct source_options {
     void (*on_status)(void *arg, const struct source_status *status);
     /* Answers to the questions, matched by the caller's ticket; never from inside the question. */
     void (*on_replay)(void *arg, uint64_t ticket, const struct source_replay *replay);
-    void (*on_may_join)(void *arg, uint64_t ticket, bool allowed);
+    void (*on_may_join)(void *arg, uint64_t ticket, enum permission permission);
+    /* Whether somebody still waits for this answer; asked when the question's turn has come. One
+     * that nobody waits for is not asked, and answered as one that failed. */
+    bool (*is_wanted)(void *arg, uint64_t ticket);
 };
 
 struct source;
@@ -92,14 +96,16 @@ void source_free(struct source *source);
 bool source_is_up(const struct source *source);
 
 /* Events of `company` after `after`, at most `max_rows`; copies what it is given. Questions wait in
- * line, also while the connection is away, for at most statement_timeout_ms; then the answer is not
- * ok, or denied. At most SOURCE_QUESTIONS_MAX of them: false when the line is full (nothing asked).
- */
-enum { SOURCE_QUESTIONS_MAX = 4096 };
+ * two lines, of replays and of permissions, also while the connection is away, for at most
+ * statement_timeout_ms; then the answer is not ok, or unknown. Replays go first as long as they
+ * leave permissions a part of the time; within a line each company has its turn. False, and
+ * nothing asked, when the line is full, or holds as many of that company as one may have. */
+enum { SOURCE_QUESTIONS_MAX = 4096, SOURCE_COMPANY_QUESTIONS_MAX = SOURCE_QUESTIONS_MAX / 4 };
 bool source_replay(struct source *source, uint64_t ticket, const char *company, int64_t after,
                    int max_rows);
-/* Whether claims (a JSON object text) may join `room`: vigie.may_join. Fails closed: any error is
- * answered with false. Returns false when the line is full. */
-bool source_may_join(struct source *source, uint64_t ticket, const char *claims, const char *room);
+/* Whether claims (a JSON object text) may join `room`: vigie.may_join. Fails closed: only its
+ * `true` is PERMISSION_ALLOWED; an error or no answer in time is PERMISSION_UNKNOWN. */
+bool source_may_join(struct source *source, uint64_t ticket, const char *company,
+                     const char *claims, const char *room);
 
 #endif

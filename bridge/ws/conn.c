@@ -74,6 +74,7 @@ static bool write_raw(struct conn *conn, unsigned char *bytes, size_t len)
     if (!lws_partial_buffered(conn->wsi))
         return true;
     conn->choked = true;
+    session_choked(conn->session, true);
     lws_callback_on_writable(conn->wsi);
     return false;
 }
@@ -142,6 +143,7 @@ static int on_writeable(struct conn *conn)
     if (!conn->session || conn->peer_closing)
         return 0;
     conn->choked = false;
+    session_choked(conn->session, false);
     if (!conn->closing)
         flush(conn);
     else if (!conn->said_goodbye)
@@ -163,6 +165,14 @@ static void refuse_message(struct conn *conn, enum close_reason reason)
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, DEAF_WAIT_S);
 }
 
+/* Pings are answered by libwebsockets, which tells nobody. */
+static void on_pong(struct conn *conn)
+{
+    if (!conn->session || !session_spoke(conn->session))
+        return;
+    session_heard(conn->session);
+}
+
 static void on_fragment(struct conn *conn, const char *bytes, size_t len)
 {
     struct lws *wsi = conn->wsi;
@@ -179,8 +189,13 @@ static void on_fragment(struct conn *conn, const char *bytes, size_t len)
         refuse_message(conn, CLOSE_TOO_BIG);
         return;
     }
-    if (lws_remaining_packet_payload(wsi) || !lws_is_final_fragment(wsi))
+    if (lws_remaining_packet_payload(wsi))
         return;
+    if (!lws_is_final_fragment(wsi)) {
+        (void)session_spoke(conn->session); /* a frame is paid for, whatever is in it; */
+        return;
+    }
+    /* the last one with the message */
     native_receive(conn->session, conn->message.bytes, conn->message.len);
     buf_free(&conn->message);
 }
@@ -320,8 +335,7 @@ static int on_websocket(struct lws *wsi, enum lws_callback_reasons reason, struc
         note_authenticated(wsi, conn);
         return 0;
     case LWS_CALLBACK_RECEIVE_PONG:
-        if (conn->session)
-            session_heard(conn->session);
+        on_pong(conn);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return on_writeable(conn);

@@ -223,6 +223,7 @@ describe('docs/protocol.md', () => {
                 if (kind === '>') {
                     session.socket.send(line
                         .replaceAll('SHORT_TOKEN', () => world.token({ company: '1', ttl: 8 }))
+                        .replaceAll('CHIEF_TOKEN', () => world.token({ company: '1', role: 'chief' }))
                         .replaceAll('TOKEN', () => world.token({ company: '1' }))
                         .replaceAll('CURSOR', () => cursor));
                 } else if (kind === '$') {

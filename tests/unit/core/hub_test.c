@@ -60,7 +60,7 @@ static void a_ticket_of_nowhere_does_nothing(void **state)
     client_in(world, "acme|u7", NULL);
     hub_replayed(world->hub, 0, &replay);
     hub_replayed(world->hub, UINT64_MAX, &replay);
-    hub_may_join(world->hub, UINT64_C(1) << 32 | 0xffff00, true);
+    hub_may_join(world->hub, UINT64_C(1) << 32 | 0xffff00, PERMISSION_ALLOWED);
     assert_int_equal(world->hub->position, 0);
 }
 

@@ -610,7 +610,7 @@ static void sessions_that_read_do_not_pay_for_those_that_do_not(void **state)
     world_limit(world, limits);
     struct client *slow = client_in(world, "rival|u1", NULL);
     client_stall(slow);
-    while (world->hub->queued_bytes < 49950)
+    while (slow->session->state == SESSION_LIVE)
         world_publish(world, "rival", "user:u1", "x");
     struct client *client = client_in(world, TOKEN, NULL);
     publish(world, "user:u7", 10);
@@ -618,6 +618,90 @@ static void sessions_that_read_do_not_pay_for_those_that_do_not(void **state)
     assert_false(client->closed);
     assert_heard(client, 1 + world->db->last_seq - 10, world->db->last_seq);
     assert_int_equal(client_heard(client, "ping"), 1);
+}
+
+/* They keep as much free as the largest of them holds. */
+static void the_largest_queues_stop_growing_first(void **state)
+{
+    struct world *world = *state;
+    struct hub_limits limits = world->hub->options.limits;
+    limits.queue_total_bytes = 50000;
+    world_limit(world, limits);
+    struct client *slow[3];
+    for (int i = 0; i < 3; i++)
+        client_stall(slow[i] = client_in(world, "rival|u1", NULL));
+    for (int i = 0; i < 1000; i++)
+        world_publish(world, "rival", "user:u1", "x");
+    struct client *client = client_in(world, TOKEN, NULL);
+    client_stall(client);
+    publish(world, "user:u7", 50);
+    assert_int_equal(client->session->state, SESSION_LIVE);
+    assert_int_equal(client->session->outq.count, 50);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(slow[i]->session->state, SESSION_CATCHING_UP);
+        client_takes(slow[i], -1);
+        assert_heard(slow[i], 1, 1000);
+    }
+}
+
+/* What was thrown away, because the queue was full, is fetched again: it must not be most of it. */
+static void large_events_are_not_fetched_again_and_again(void **state)
+{
+    struct world *world = *state;
+    char cursor[CURSOR_TEXT_MAX];
+    size_t fetched = 0;
+    forget_at_once(world);
+    cursor_at(world, 0, cursor);
+    for (int i = 0; i < 300; i++)
+        publish_long(world, 8000); /* four or five fill half of the queue */
+    struct client *client = client_new(world);
+    client_auth(client, TOKEN, cursor);
+    for (; world->question_count; world_turn(world)) {
+        struct replay replay = snapshot(world->db, &world->questions[0]);
+        fetched += replay.count;
+        snapshot_free(&replay);
+        world_answer(world);
+    }
+    assert_heard(client, 1, 300);
+    assert_in_range(fetched, 300, 450);
+}
+
+static void small_events_are_fetched_in_large_answers(void **state)
+{
+    struct world *world = *state;
+    char cursor[CURSOR_TEXT_MAX];
+    unsigned asked = 0;
+    forget_at_once(world);
+    cursor_at(world, 0, cursor);
+    publish(world, "user:u7", 2000);
+    struct client *client = client_new(world);
+    client_auth(client, TOKEN, cursor);
+    for (; world->question_count; world_turn(world), asked++)
+        world_answer(world);
+    assert_heard(client, 1, 2000);
+    assert_in_range(asked, 1, 20);
+}
+
+/* It is behind the bridge, as a copy is: at once it would say the same again, without end. */
+static void an_answer_that_brings_nothing_is_not_asked_again_at_once(void **state)
+{
+    struct world *world = *state;
+    char cursor[CURSOR_TEXT_MAX];
+    forget_at_once(world);
+    cursor_at(world, 0, cursor);
+    publish(world, "user:u7", 3);
+    struct client *client = client_in(world, TOKEN, cursor);
+    const struct replay behind = {.ok = true};
+    struct question question = world_take_question(world, 0);
+    hub_replayed(world->hub, question.ticket, &behind);
+    question_free(&question);
+    world_turn(world);
+    assert_int_equal(world->question_count, 0);
+    world_wait(world, 3);
+    assert_int_equal(world->question_count, 1);
+    world_answer(world);
+    world_turn(world);
+    assert_heard(client, 1, 3);
 }
 
 static void an_answer_finds_its_place_in_a_queue_full_of_events(void **state)
@@ -828,6 +912,10 @@ int main(void)
         TEST(an_event_larger_than_the_queue_still_arrives),
         TEST(what_waits_for_all_together_has_a_ceiling),
         TEST(sessions_that_read_do_not_pay_for_those_that_do_not),
+        TEST(the_largest_queues_stop_growing_first),
+        TEST(large_events_are_not_fetched_again_and_again),
+        TEST(small_events_are_fetched_in_large_answers),
+        TEST(an_answer_that_brings_nothing_is_not_asked_again_at_once),
         TEST(an_answer_finds_its_place_in_a_queue_full_of_events),
         TEST(a_session_that_stepped_back_still_leaves_rooms_at_once),
         TEST(another_epoch_is_told_to_everybody),

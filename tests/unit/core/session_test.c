@@ -239,10 +239,47 @@ static void a_lost_role_is_left_and_a_new_one_entered(void **state)
     world_publish(world, "acme", "role:clerk", "3");
     world_turn(world);
     assert_string_equal(client_said(client, 1), "left role:chef -1");
-    assert_string_equal(client_said(client, 2), "renewed 900");
-    assert_string_equal(client_said(client, 3), "event 2 role:admin @2 2");
-    assert_string_equal(client_said(client, 4), "event 3 role:clerk @3 3");
-    assert_int_equal(client->count, 5);
+    assert_string_equal(client_said(client, 2), "joined role:admin -1 @0");
+    assert_string_equal(client_said(client, 3), "renewed 900");
+    assert_string_equal(client_said(client, 4), "event 2 role:admin @2 2");
+    assert_string_equal(client_said(client, 5), "event 3 role:clerk @3 3");
+    assert_int_equal(client->count, 6);
+}
+
+/* A step back goes to a position from before it had the role: what came until then is not its. */
+static void a_role_gained_brings_nothing_of_before(void **state)
+{
+    struct world *world = *state;
+    struct hub_limits limits = limits_of(world);
+    struct client *client = client_in(world, TOKEN, NULL);
+    world_publish(world, "acme", "role:admin", "before");
+    client_auth(client, "acme|u7|admin", NULL);
+    client_stall(client);
+    limits.queue_total_bytes = 1;
+    world_limit(world, limits);
+    world_publish(world, "acme", "user:u7", "after");
+    assert_int_equal(client->session->state, SESSION_CATCHING_UP);
+    client_takes(client, -1);
+    assert_int_equal(client_heard(client, "event"), 1);
+    assert_string_equal(client_last(client), "event 2 user:u7 @2 after");
+}
+
+static void renewals_have_a_rate_of_their_own(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    for (int i = 0; i < 10; i++)
+        client_auth(client, TOKEN, NULL);
+    assert_false(client->closed);
+    for (int i = 0; i < 20; i++) {
+        world_pass(6000);
+        client_auth(client, TOKEN, NULL);
+        assert_false(client->closed);
+    }
+    client_auth(client, TOKEN, NULL);
+    assert_int_equal(client->reason, CLOSE_RATE_LIMITED);
+    assert_int_equal((int)world->hub->metrics.rejected_limits[LIMIT_RENEWALS], 1);
+    assert_int_equal((int)world->hub->metrics.renewals[0], 30);
 }
 
 /* What opened the room may have been the role: the client asks again, and is judged by what it is
@@ -272,6 +309,7 @@ static void losing_many_roles_with_a_full_queue_ends_it_cleanly(void **state)
     struct client *client = client_in(world, "acme|u7|a,b,c,d", NULL);
     client_stall(client);
     while (!client->closed) {
+        world_pass(6000);
         client_auth(client, "acme|u7|a,b,c,d", NULL);
         if (client->session->outq.used_bytes + 20 > client->session->outq.budget_bytes)
             client_auth(client, "acme|u7", NULL);
@@ -364,6 +402,24 @@ static void the_oldest_session_of_a_user_is_replaced(void **state)
     assert_int_equal(a->reason, CLOSE_REPLACED);
     assert_true(a->closed && !b->closed && !c->closed && !other->closed && !same_name->closed);
     assert_int_equal((int)world->hub->metrics.rejected_limits[0], 1);
+}
+
+static void a_user_of_another_issuer_is_another_user(void **state)
+{
+    struct world *world = *state;
+    struct hub_limits limits = limits_of(world);
+    limits.sessions_per_user = 1;
+    world_limit(world, limits);
+    struct client *a = client_in(world, "acme|u7||900|main", NULL);
+    struct client *b = client_in(world, "acme|u7||900|partner", NULL);
+    assert_true(!a->closed && !b->closed);
+    struct client *c = client_in(world, "acme|u7||900|partner", NULL);
+    assert_true(!a->closed && b->closed && !c->closed);
+    assert_int_equal(b->reason, CLOSE_REPLACED);
+    world_publish(world, "acme", "user:u7", "x"); /* the room is the same by design */
+    world_turn(world);
+    assert_int_equal(client_heard(a, "event"), 1);
+    assert_int_equal(client_heard(c, "event"), 1);
 }
 
 static void a_company_has_a_limit_of_its_own(void **state)
@@ -472,6 +528,28 @@ static void a_room_refused_is_not_heard(void **state)
     assert_int_equal(client->count, 2);
 }
 
+static void a_question_without_an_answer_is_unavailable(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    session_join(client->session, "conversation:9", 5);
+    world_judge(world, PERMISSION_UNKNOWN);
+    world_publish(world, "acme", "conversation:9", "x");
+    world_turn(world);
+    assert_string_equal(client_last(client), "error unavailable 5");
+    assert_int_equal(client->count, 2);
+    assert_int_equal((int)world->hub->metrics.joins[JOIN_UNAVAILABLE], 1);
+    assert_int_equal((int)world->hub->metrics.joins[JOIN_REFUSED], 0);
+}
+
+static void the_company_is_told_with_the_question(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    session_join(client->session, "conversation:9", 5);
+    assert_string_equal(world->questions[0].company, "acme");
+}
+
 static void rooms_of_the_token_cannot_be_asked_for(void **state)
 {
     static const char *const rooms[] = {
@@ -533,6 +611,10 @@ static void a_database_that_is_away_is_told_as_unavailable(void **state)
     session_join(client->session, "conversation:9", 5);
     world_turn(world);
     assert_string_equal(client_last(client), "error unavailable 5");
+    assert_int_equal((int)world->hub->metrics.rejected_limits[LIMIT_QUESTIONS], 1);
+    world->away = false; /* and it holds no place */
+    session_join(client->session, "conversation:9", 6);
+    assert_int_equal(client->session->pending_count, 1);
 }
 
 /* Tags are few: a question that stays open for long must not lend its answer to another. */
@@ -546,10 +628,10 @@ static void an_old_question_is_not_answered_with_the_answer_to_a_new_one(void **
         session_join(client->session, "conversation:new", i);
         struct question question = world_take_question(world, 0);
         assert_true(question.ticket != old.ticket);
-        hub_may_join(world->hub, question.ticket, false);
+        hub_may_join(world->hub, question.ticket, PERMISSION_DENIED);
         question_free(&question);
     }
-    hub_may_join(world->hub, old.ticket, true);
+    hub_may_join(world->hub, old.ticket, PERMISSION_ALLOWED);
     world_turn(world);
     assert_string_equal(client_last(client), "joined conversation:old 0 @0");
     question_free(&old);
@@ -606,6 +688,74 @@ static void leaving_a_room_ends_hearing_it(void **state)
     assert_string_equal(client_last(client), "left conversation:9 3");
 }
 
+static void leaving_takes_back_what_is_still_being_asked(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    session_join(client->session, "conversation:9", 1);
+    session_join(client->session, "conversation:9", 2);
+    session_leave(client->session, "conversation:9", 3);
+    world_turn(world);
+    assert_string_equal(client_last(client), "left conversation:9 3");
+    assert_false(hub_wants(world->hub, world->questions[0].ticket));
+    world_allow(world, true);
+    world_allow(world, true);
+    world_publish(world, "acme", "conversation:9", "x");
+    world_turn(world);
+    assert_int_equal(client->count, 2);
+    assert_int_equal(client->session->seat_count, 2);
+    assert_int_equal(client->session->pending_count, 0);
+    session_leave(client->session, "conversation:9", 4);
+    world_turn(world);
+    assert_string_equal(client_last(client), "error forbidden 4");
+}
+
+/* Or one could ask for a room of one's own, take it back, and have the answer to it open another.
+ */
+static void a_question_taken_back_keeps_its_tag(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    session_join(client->session, "conversation:mine", 0);
+    struct question mine = world_take_question(world, 0);
+    session_leave(client->session, "conversation:mine", 0);
+    for (int i = 1; i < 600; i++) {
+        session_join(client->session, "conversation:9", i);
+        struct question question = world_take_question(world, 0);
+        assert_true(question.ticket != mine.ticket);
+        hub_may_join(world->hub, question.ticket, PERMISSION_DENIED);
+        question_free(&question);
+    }
+    question_free(&mine);
+}
+
+static void a_question_asked_with_a_role_goes_with_it(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, "acme|u7|chef", NULL);
+    session_join(client->session, "board:1", 1);
+    client_auth(client, "acme|u7", NULL);
+    world_allow(world, true);
+    world_turn(world);
+    assert_string_equal(client_said(client, 1), "error unavailable 1");
+    assert_int_equal(client_heard(client, "joined"), 0);
+    assert_int_equal(client->session->seat_count, 2);
+}
+
+static void an_answer_is_wanted_while_it_changes_something(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    session_join(client->session, "conversation:9", 1);
+    uint64_t ticket = world->questions[0].ticket;
+    assert_true(hub_wants(world->hub, ticket));
+    assert_false(hub_wants(world->hub, ticket + 1));
+    session_close(client->session, CLOSE_GOING_AWAY);
+    assert_false(hub_wants(world->hub, ticket));
+    world_turn(world);
+    assert_false(hub_wants(world->hub, ticket));
+}
+
 static void the_own_rooms_cannot_be_left(void **state)
 {
     static const char *const rooms[] = {"company:acme", "user:u7", "conversation:never"};
@@ -646,6 +796,26 @@ static void sessions_of_a_company_share_the_heartbeat(void **state)
     world_wait(world, 27);
     assert_ptr_equal(outq_peek(&a->session->outq), outq_peek(&b->session->outq));
     assert_ptr_not_equal(outq_peek(&a->session->outq), outq_peek(&c->session->outq));
+}
+
+static struct frame *text_other_heartbeat(const char *cursor)
+{
+    TEXT_FRAME("<beat @%s/>", cursor);
+}
+
+static void a_heartbeat_is_shared_within_a_protocol_only(void **state)
+{
+    struct world *world = *state;
+    struct protocol other = text_protocol;
+    other.heartbeat = text_other_heartbeat;
+    struct client *a = client_in(world, TOKEN, NULL);
+    struct client *b = client_speaking(world, &other);
+    client_auth(b, "acme|u8", NULL);
+    world_wait(world, 27);
+    assert_string_equal(client_said(a, 1), "heartbeat @0");
+    assert_string_equal(client_said(b, 1), "<beat @0/>");
+    world_close(world); /* before the protocol goes */
+    world_open(world);
 }
 
 static void a_heartbeat_after_a_restore_has_a_cursor_that_holds(void **state)
@@ -731,6 +901,30 @@ static void one_that_takes_nothing_is_slow(void **state)
 
 /* ---- the end ---- */
 
+/* The transport holds all of it, and the queue is empty: that is no reading either. */
+static void one_whose_socket_stays_choked_is_slow(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    session_choked(client->session, true);
+    world_wait(world, 29);
+    assert_false(client->closed);
+    world_wait(world, 3);
+    assert_int_equal(client->reason, CLOSE_SLOW_CONSUMER);
+}
+
+static void one_whose_socket_takes_again_is_not_slow(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    for (int i = 0; i < 5; i++) {
+        session_choked(client->session, true);
+        world_wait_awake(world, 20);
+        session_choked(client->session, false);
+    }
+    assert_false(client->closed);
+}
+
 static void closing_drops_what_waited_and_happens_once(void **state)
 {
     struct world *world = *state;
@@ -801,6 +995,8 @@ int main(void)
         TEST(a_token_of_somebody_else_does_not_renew),
         TEST(a_renewal_with_a_bad_token_ends_it),
         TEST(a_lost_role_is_left_and_a_new_one_entered),
+        TEST(a_role_gained_brings_nothing_of_before),
+        TEST(renewals_have_a_rate_of_their_own),
         TEST(with_a_lost_role_rooms_on_request_are_left),
         TEST(losing_many_roles_with_a_full_queue_ends_it_cleanly),
         TEST(a_token_expires_by_the_clock_that_people_read),
@@ -810,6 +1006,7 @@ int main(void)
         TEST(each_token_is_warned_of_anew),
         TEST(a_session_that_is_old_is_asked_to_come_back),
         TEST(the_oldest_session_of_a_user_is_replaced),
+        TEST(a_user_of_another_issuer_is_another_user),
         TEST(a_company_has_a_limit_of_its_own),
         TEST(rooms_have_a_limit_and_those_asked_for_count),
         TEST(a_burst_of_twice_the_rate_is_allowed_and_no_more),
@@ -818,6 +1015,8 @@ int main(void)
         TEST(the_claims_are_written_anew),
         TEST(one_without_a_role_has_an_empty_one),
         TEST(a_room_refused_is_not_heard),
+        TEST(a_question_without_an_answer_is_unavailable),
+        TEST(the_company_is_told_with_the_question),
         TEST(rooms_of_the_token_cannot_be_asked_for),
         TEST(a_room_name_that_is_too_long_is_refused),
         TEST(a_room_one_sits_in_is_joined_without_asking),
@@ -828,15 +1027,22 @@ int main(void)
         TEST(an_answer_for_one_that_is_gone_does_nothing),
         TEST(an_answer_for_one_that_is_closing_does_nothing),
         TEST(leaving_a_room_ends_hearing_it),
+        TEST(leaving_takes_back_what_is_still_being_asked),
+        TEST(a_question_taken_back_keeps_its_tag),
+        TEST(a_question_asked_with_a_role_goes_with_it),
+        TEST(an_answer_is_wanted_while_it_changes_something),
         TEST(the_own_rooms_cannot_be_left),
         TEST(a_quiet_session_hears_a_heartbeat_with_a_cursor),
         TEST(sessions_of_a_company_share_the_heartbeat),
+        TEST(a_heartbeat_is_shared_within_a_protocol_only),
         TEST(a_heartbeat_after_a_restore_has_a_cursor_that_holds),
         TEST(what_waits_is_a_sign_of_life_already),
         TEST(one_that_answers_nothing_is_dead),
         TEST(one_that_answers_its_pings_lives),
         TEST(one_that_read_for_long_is_asked_before_it_is_dead),
         TEST(one_that_takes_nothing_is_slow),
+        TEST(one_whose_socket_stays_choked_is_slow),
+        TEST(one_whose_socket_takes_again_is_not_slow),
         TEST(closing_drops_what_waited_and_happens_once),
         TEST(a_client_that_goes_first_is_counted_so),
         TEST(what_is_said_to_a_closed_session_is_dropped),

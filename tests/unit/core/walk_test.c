@@ -347,7 +347,7 @@ static void the_database_answers(struct walk *walk, int bridge)
     struct question question =
         world_take_question(world, world_below((unsigned)world->question_count));
     if (question.claims)
-        hub_may_join(world->hub, question.ticket, true);
+        hub_may_join(world->hub, question.ticket, PERMISSION_ALLOWED);
     else if (is_up(walk, bridge) && world_below(3) == 0 && walk->late_count < COUNT(walk->late))
         keep_for_later(walk, world, &question);
     else

@@ -409,13 +409,15 @@ static inline bool world_replay(void *arg, uint64_t ticket, const char *company,
     return true;
 }
 
-static inline bool world_may_join(void *arg, uint64_t ticket, const char *claims, const char *room)
+static inline bool world_may_join(void *arg, uint64_t ticket, const char *company,
+                                  const char *claims, const char *room)
 {
     struct world *world = arg;
     if (world->away)
         return false;
     struct question *question = world_note(world);
     question->ticket = ticket;
+    question->company = mem_strdup(company);
     question->claims = mem_strdup(claims);
     question->room = mem_strdup(room);
     return true;
@@ -601,11 +603,16 @@ static inline void world_fail(struct world *world)
 }
 
 /* Answers the oldest question, a may_join(). */
-static inline void world_allow(struct world *world, bool allowed)
+static inline void world_judge(struct world *world, enum permission permission)
 {
     struct question question = world_take_question(world, 0);
-    hub_may_join(world->hub, question.ticket, allowed);
+    hub_may_join(world->hub, question.ticket, permission);
     question_free(&question);
+}
+
+static inline void world_allow(struct world *world, bool allowed)
+{
+    world_judge(world, allowed ? PERMISSION_ALLOWED : PERMISSION_DENIED);
 }
 
 /* `seconds` go by, a tenth at a time, as in the program. */

@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000, SEQS_MAX = 20000, NAME_MAX_BYTES = 64, BUSY_MS = 4 };
+enum { PATIENCE_MS = 20000, SEQS_MAX = 20000, NAME_MAX_BYTES = 64, BUSY_MS = 4, TICKETS_MAX = 64 };
 
 /* --- the cluster -------------------------------------------------------------------------- */
 
@@ -117,7 +117,11 @@ struct story {
     int64_t replay_floor;
     int joins;
     int allowed;
+    int unknown;
     uint64_t ticket;
+    uint64_t tickets[TICKETS_MAX]; /* of all answers, in the order they came */
+    size_t ticket_count;
+    uint64_t unwanted; /* 0: all are wanted */
 
     bool (*done)(const struct story *story);
     int64_t goal;
@@ -172,12 +176,19 @@ static void on_status(void *arg, const struct source_status *status)
     story->statuses++;
 }
 
+static void note_answer(struct story *story, uint64_t ticket)
+{
+    assert_false(story->inside);
+    story->ticket = ticket;
+    if (story->ticket_count < TICKETS_MAX)
+        story->tickets[story->ticket_count++] = ticket;
+}
+
 static void on_replay(void *arg, uint64_t ticket, const struct source_replay *replay)
 {
     struct story *story = arg;
-    assert_false(story->inside);
+    note_answer(story, ticket);
     story->replays++;
-    story->ticket = ticket;
     story->replay_ok = replay->ok;
     story->replay_count = replay->count;
     story->replay_upto = replay->upto;
@@ -186,13 +197,18 @@ static void on_replay(void *arg, uint64_t ticket, const struct source_replay *re
         assert_string_equal(replay->events[i]->company, "42");
 }
 
-static void on_may_join(void *arg, uint64_t ticket, bool allowed)
+static void on_may_join(void *arg, uint64_t ticket, enum permission permission)
 {
     struct story *story = arg;
-    assert_false(story->inside);
+    note_answer(story, ticket);
     story->joins++;
-    story->ticket = ticket;
-    story->allowed += allowed;
+    story->allowed += permission == PERMISSION_ALLOWED;
+    story->unknown += permission == PERMISSION_UNKNOWN;
+}
+
+static bool is_wanted(void *arg, uint64_t ticket)
+{
+    return ticket == 0 || ticket != ((struct story *)arg)->unwanted;
 }
 
 static struct source_options options_of(struct story *story)
@@ -216,7 +232,8 @@ static struct source_options options_of(struct story *story)
                                    .on_events = on_events,
                                    .on_status = on_status,
                                    .on_replay = on_replay,
-                                   .on_may_join = on_may_join};
+                                   .on_may_join = on_may_join,
+                                   .is_wanted = is_wanted};
 }
 
 static struct story *begin_url(const char *database, const char *url)
@@ -872,14 +889,19 @@ static void two_bridges_both_get_everything_and_one_takes_over(void **state)
 
 /* --- questions ---------------------------------------------------------------------------- */
 
-static bool ask_join(struct story *story, uint64_t ticket)
+static bool ask_join_of(struct story *story, uint64_t ticket, const char *company)
 {
     story->inside = true;
-    bool asked = source_may_join(story->source, ticket,
+    bool asked = source_may_join(story->source, ticket, company,
                                  "{\"company\":\"42\",\"user\":\"u7\",\"role\":\"admin\"}",
                                  "conversation:9");
     story->inside = false;
     return asked;
+}
+
+static bool ask_join(struct story *story, uint64_t ticket)
+{
+    return ask_join_of(story, ticket, "42");
 }
 
 static bool ask_replay(struct story *story, uint64_t ticket, int64_t after, int max_rows)
@@ -948,17 +970,18 @@ static void may_join_fails_closed(void **state)
             "CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean"
             " LANGUAGE plpgsql AS $f$ BEGIN RETURN (%s); END $f$",
             bodies[i]);
-        assert_true(ask_join(story, (uint64_t)i));
+        assert_true(ask_join(story, (uint64_t)i + 1));
         UNTIL(story, joins, i + 1);
     }
     run(story->dba, "DROP FUNCTION vigie.may_join(jsonb, text)");
     assert_true(ask_join(story, 4));
     UNTIL(story, joins, 4);
     story->inside = true;
-    assert_true(source_may_join(story->source, 5, "no JSON", "room:1"));
+    assert_true(source_may_join(story->source, 5, "42", "no JSON", "room:1"));
     story->inside = false;
     UNTIL(story, joins, 5);
     assert_int_equal(story->allowed, 0);
+    assert_int_equal(story->unknown, 4); /* all but the NULL, which is an answer */
     assert_int_equal(story->downs, 0);
     end(story);
 }
@@ -976,7 +999,7 @@ static void a_question_under_way_when_the_connection_breaks_is_answered(void **s
     assert_true(ask_join(story, 1));
     assert_true(ask_replay(story, 2, 0, 10)); /* waits behind, and survives */
     UNTIL(story, joins, 1);
-    assert_int_equal(story->allowed, 0);
+    assert_int_equal(story->unknown, 1);
     UNTIL(story, replays, 1);
     assert_true(story->replay_ok);
     end(story);
@@ -993,7 +1016,7 @@ static void without_a_database_questions_are_answered_in_time(void **state)
     UNTIL(story, joins, 1);
     UNTIL(story, replays, 1);
     assert_false(story->replay_ok);
-    assert_int_equal(story->allowed, 0);
+    assert_int_equal(story->unknown, 1);
     assert_in_range(clock_mono_ms() - asked_ms, 1000, 5000);
     end(story);
 }
@@ -1003,12 +1026,122 @@ static void the_line_of_questions_has_an_end(void **state)
     (void)state;
     struct story *story = begin_at("postgres", "/nonexistent", "vigie_bridge");
     dial(story, options_of(story));
-    for (int i = 0; i < SOURCE_QUESTIONS_MAX; i++)
-        assert_true(ask_join(story, (uint64_t)i));
-    assert_false(ask_join(story, 0));
-    assert_false(ask_replay(story, 0, 0, 10));
+    for (int i = 0; i < SOURCE_QUESTIONS_MAX; i++) {
+        char company[8];
+        snprintf(company, sizeof company, "%d", i / SOURCE_COMPANY_QUESTIONS_MAX);
+        assert_true(ask_join_of(story, 1, company));
+    }
+    assert_false(ask_join_of(story, 1, "another"));
+    assert_true(ask_replay(story, 2, 0, 10)); /* a line of its own */
     UNTIL(story, joins, SOURCE_QUESTIONS_MAX);
-    assert_true(ask_join(story, 0));
+    assert_true(ask_join(story, 1));
+    end(story);
+}
+
+static void one_company_cannot_fill_the_line(void **state)
+{
+    (void)state;
+    struct story *story = begin_at("postgres", "/nonexistent", "vigie_bridge");
+    dial(story, options_of(story));
+    for (int i = 0; i < SOURCE_COMPANY_QUESTIONS_MAX; i++)
+        assert_true(ask_join(story, 1));
+    assert_false(ask_join(story, 1));
+    assert_true(ask_join_of(story, 1, "43"));
+    assert_int_equal(metric(story, "vigie_db_questions_waiting{line=\"permission\"}"),
+                     SOURCE_COMPANY_QUESTIONS_MAX + 1);
+    end(story);
+}
+
+static void assert_answered(const struct story *story, const uint64_t *tickets, size_t count)
+{
+    assert_int_equal(story->ticket_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(story->tickets[i], tickets[i]);
+}
+
+static void let_joins_take(const struct story *story, const char *seconds)
+{
+    run(story->dba,
+        "CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean"
+        " LANGUAGE sql AS $$ SELECT true FROM pg_sleep(%s) $$",
+        seconds);
+}
+
+static void a_replay_goes_before_permissions_and_these_get_on(void **state)
+{
+    static const uint64_t expected[] = {1, 5, 6, 2, 7, 3, 4};
+    (void)state;
+    struct story *story = begin();
+    let_joins_take(story, "0.05");
+    dial(story, options_of(story));
+    UNTIL(story, statuses, 1);
+    for (uint64_t ticket = 1; ticket <= 4; ticket++)
+        assert_true(ask_join(story, ticket));
+    assert_true(ask_replay(story, 5, 0, 10));
+    assert_true(ask_replay(story, 6, 0, 10));
+    UNTIL(story, joins, 2);
+    assert_true(ask_replay(story, 7, 0, 10));
+    UNTIL(story, joins, 4);
+    assert_int_equal(story->allowed, 4);
+    /* the third permission may be under way before the last replay is asked */
+    if (story->tickets[4] == 3)
+        assert_int_equal(story->tickets[5], 7);
+    else
+        assert_answered(story, expected, 7);
+    end(story);
+}
+
+/* Upkeep and replays that never end would leave no time for anything else. */
+static void replays_without_end_leave_permissions_their_part(void **state)
+{
+    (void)state;
+    struct story *story = begin();
+    let_joins_take(story, "0");
+    dial(story, options_of(story));
+    UNTIL(story, statuses, 1);
+    for (uint64_t ticket = 1; ticket <= 3; ticket++)
+        assert_true(ask_join(story, ticket));
+    for (uint64_t ticket = 10; ticket < 50; ticket++)
+        assert_true(ask_replay(story, ticket, 0, 10));
+    UNTIL(story, joins, 3);
+    assert_in_range(story->replays, 2, 38);
+    end(story);
+}
+
+static void companies_take_turns(void **state)
+{
+    static const uint64_t expected[] = {1, 2, 11, 21, 3, 12, 4};
+    (void)state;
+    struct story *story = begin();
+    let_joins_take(story, "0.05");
+    dial(story, options_of(story));
+    UNTIL(story, statuses, 1);
+    for (uint64_t ticket = 1; ticket <= 4; ticket++)
+        assert_true(ask_join_of(story, ticket, "42"));
+    assert_true(ask_join_of(story, 11, "43"));
+    assert_true(ask_join_of(story, 12, "43"));
+    assert_true(ask_join_of(story, 21, "44"));
+    UNTIL(story, joins, 7);
+    assert_answered(story, expected, 7);
+    end(story);
+}
+
+static void what_nobody_waits_for_is_not_asked(void **state)
+{
+    (void)state;
+    struct story *story = begin();
+    run(story->dba, "CREATE TABLE asked (n int); GRANT INSERT ON asked TO vigie_owner");
+    run(story->dba,
+        "CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean"
+        " LANGUAGE sql SECURITY DEFINER AS $$ INSERT INTO public.asked VALUES (1); SELECT true $$");
+    dial(story, options_of(story));
+    story->unwanted = 2;
+    for (uint64_t ticket = 1; ticket <= 3; ticket++)
+        assert_true(ask_join(story, ticket));
+    UNTIL(story, joins, 3);
+    assert_int_equal(story->allowed, 2);
+    assert_int_equal(story->unknown, 1);
+    assert_int_equal(run(story->dba, "SELECT count(*) FROM asked"), 2);
     end(story);
 }
 
@@ -1100,6 +1233,11 @@ int main(void)
         cmocka_unit_test(a_question_under_way_when_the_connection_breaks_is_answered),
         cmocka_unit_test(without_a_database_questions_are_answered_in_time),
         cmocka_unit_test(the_line_of_questions_has_an_end),
+        cmocka_unit_test(one_company_cannot_fill_the_line),
+        cmocka_unit_test(a_replay_goes_before_permissions_and_these_get_on),
+        cmocka_unit_test(replays_without_end_leave_permissions_their_part),
+        cmocka_unit_test(companies_take_turns),
+        cmocka_unit_test(what_nobody_waits_for_is_not_asked),
         cmocka_unit_test(a_slow_question_delays_no_event),
         cmocka_unit_test(the_state_of_the_database_is_told),
         cmocka_unit_test(the_session_is_guarded_whatever_the_role_or_the_url_says),
