@@ -78,7 +78,9 @@ CREATE TABLE vigie.outbox (
     rooms text[] NOT NULL,
     payload json NOT NULL
 ) PARTITION BY LIST (slot);
-CREATE INDEX outbox_by_xid ON vigie.outbox (xid, id);
+-- One finds what has ended since, the other walks through a window that is too large for one turn.
+CREATE INDEX outbox_by_xid ON vigie.outbox (xid);
+CREATE INDEX outbox_by_id ON vigie.outbox (id);
 COMMENT ON TABLE vigie.outbox IS 'Stage 1: events as triggers wrote them, a ring of 4 slots';
 COMMENT ON COLUMN vigie.outbox.slot IS 'Partition of the ring';
 COMMENT ON COLUMN vigie.outbox.id IS 'Order of insertion';
@@ -105,6 +107,8 @@ CREATE TABLE vigie.feed (
 ) PARTITION BY LIST (slot);
 CREATE INDEX feed_by_seq ON vigie.feed (seq);
 CREATE INDEX feed_by_company ON vigie.feed (company, seq);
+-- After a restore: what of the outbox is here already?
+CREATE INDEX feed_by_outbox_id ON vigie.feed (outbox_id);
 COMMENT ON TABLE vigie.feed IS 'Stage 2: events in their final order, a ring of 8 slots';
 COMMENT ON COLUMN vigie.feed.slot IS 'Partition of the ring';
 COMMENT ON COLUMN vigie.feed.seq IS 'Position: 1, 2, 3, … without a hole';
@@ -150,7 +154,8 @@ COMMENT ON COLUMN vigie.tick.snap IS 'What is visible, and sequenced, now (see d
 COMMENT ON COLUMN vigie.tick.done_id IS
     'Not null: of what is in snap and not in prev, only ids up to this one are sequenced yet';
 COMMENT ON COLUMN vigie.tick.last_seq IS 'Last position handed out';
-COMMENT ON COLUMN vigie.tick.origin IS 'vigie.origin() of the database whose transaction ids these are';
+COMMENT ON COLUMN vigie.tick.origin IS
+    'vigie.origin() of the database whose transaction ids these are, or that vigie.rebase() is not done';
 COMMENT ON COLUMN vigie.tick.at IS 'When';
 
 -- Its row lock elects the sequencer. A row and not an advisory lock: those are anybody's to take.
@@ -176,20 +181,23 @@ COMMENT ON COLUMN vigie.ring.outbox_since IS 'Since when the slot of vigie.gate 
 COMMENT ON COLUMN vigie.ring.floor_seq IS 'Events up to this position may be gone';
 INSERT INTO vigie.ring DEFAULT VALUES;
 
--- All that a writer reads, in one row of one page.
+-- All that a writer reads, in one row of one page, except how much room there is: a writer with an
+-- old snapshot must not see an old limit, and sequences know no snapshots. setval() is not undone by
+-- a rollback; vigie.retain() sets both anew each minute.
+CREATE SEQUENCE vigie.outbox_limit MINVALUE 0 START 0;
+COMMENT ON SEQUENCE vigie.outbox_limit IS 'No event is written with an id above (the quota)';
+CREATE SEQUENCE vigie.loss_limit MINVALUE 0 START 0;
+COMMENT ON SEQUENCE vigie.loss_limit IS 'No loss is written one by one with an id above';
+
 CREATE TABLE vigie.gate (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     outbox_slot smallint NOT NULL DEFAULT 0,
-    outbox_limit bigint NOT NULL DEFAULT 0,
-    loss_limit bigint NOT NULL DEFAULT 100000,
     max_payload_bytes int NOT NULL DEFAULT 0,
     bell text NOT NULL DEFAULT 'auto'
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE vigie.gate IS 'One row: what vigie.emit() has to know';
 COMMENT ON COLUMN vigie.gate.one IS 'Always true: one row';
 COMMENT ON COLUMN vigie.gate.outbox_slot IS 'Slot of the outbox that is being written';
-COMMENT ON COLUMN vigie.gate.outbox_limit IS 'No event is written with an id above (the quota)';
-COMMENT ON COLUMN vigie.gate.loss_limit IS 'No loss is written one by one with an id above';
 COMMENT ON COLUMN vigie.gate.max_payload_bytes IS 'Copy of the setting';
 COMMENT ON COLUMN vigie.gate.bell IS 'Copy of the setting';
 INSERT INTO vigie.gate DEFAULT VALUES;
@@ -260,10 +268,11 @@ COMMENT ON COLUMN vigie.loss_total.last_at IS 'The last one';
 
 CREATE TRIGGER config_check BEFORE INSERT OR UPDATE OR DELETE ON vigie.config
     FOR EACH ROW EXECUTE FUNCTION vigie.config_check();
-COMMENT ON TRIGGER config_check ON vigie.config IS 'Refuses what makes no sense, refreshes vigie.gate';
+COMMENT ON TRIGGER config_check ON vigie.config IS 'Refuses what makes no sense, refreshes what writers read';
 
 -- The first tick: the log begins here.
 UPDATE vigie.config SET value = value WHERE name IN ('max_payload_bytes', 'outbox_quota_rows', 'bell');
+SELECT setval('vigie.loss_limit', 100000);
 INSERT INTO vigie.tick (tick_id, prev, snap, last_seq, origin)
 SELECT 1, pg_current_snapshot(), pg_current_snapshot(), 0, vigie.origin();
 

@@ -11,7 +11,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['outbox', 'outbox_0', 'outbox_1', 'outbox_2', 'outbox_3',
         'feed', 'feed_0', 'feed_1', 'feed_2', 'feed_3', 'feed_4', 'feed_5', 'feed_6', 'feed_7',
         'tick', 'sequencer', 'ring', 'gate', 'config', 'secret', 'loss', 'loss_total', 'lost',
-        'outbox_id', 'loss_id'] LOOP
+        'outbox_id', 'outbox_limit', 'loss_id', 'loss_limit'] LOOP
         ASSERT EXISTS (SELECT FROM pg_catalog.pg_class
                         WHERE relname = name AND relnamespace = 'vigie'::regnamespace
                           AND relowner = 'vigie_owner'::regrole),
@@ -20,7 +20,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['vigie.emit(text,text,vigie.item[])', 'vigie.hello()',
         'vigie.append(text,text,vigie.item[])', 'vigie.note_loss(text,text,bigint)',
         'vigie.pull(bigint,int)', 'vigie.replay(text,bigint,int)', 'vigie.sleep()', 'vigie.wake()',
-        'vigie.may_join(jsonb,text)', 'vigie.retain()', 'vigie.status()', 'vigie.advance(boolean)',
+        'vigie.may_join(jsonb,text)', 'vigie.retain()', 'vigie.status()', 'vigie.advance(boolean,bigint)',
         'vigie.rebase()', 'vigie.new_epoch()', 'vigie.setting(text)', 'vigie.rules_bad()'] LOOP
         ASSERT to_regprocedure(name) IS NOT NULL, format('function %s is missing', name);
     END LOOP;

@@ -39,16 +39,17 @@ BEGIN
             UPDATE vigie.gate SET bell = NEW.value;
         WHEN 'outbox_quota_rows' THEN
             -- A change keeps what is waiting: the limit moves by the difference of the quotas.
-            SELECT CASE WHEN TG_OP = 'UPDATE' AND g.outbox_limit > 0
-                        THEN g.outbox_limit - OLD.value::bigint
+            -- At once, not at commit; if this is rolled back, vigie.retain() puts it right.
+            SELECT CASE WHEN TG_OP = 'UPDATE' AND l.is_called
+                        THEN l.last_value - OLD.value::bigint
                         ELSE s.last_value END
               INTO waiting_from
-              FROM vigie.gate g, vigie.outbox_id s;
-            UPDATE vigie.gate SET outbox_limit = waiting_from + NEW.value::bigint;
+              FROM vigie.outbox_limit l, vigie.outbox_id s;
+            PERFORM setval('vigie.outbox_limit', greatest(waiting_from + NEW.value::bigint, 0));
         ELSE NULL;
     END CASE;
     RETURN NEW;
 END $$;
 REVOKE ALL ON FUNCTION vigie.config_check() FROM PUBLIC;
 COMMENT ON FUNCTION vigie.config_check() IS
-    'Trigger of vigie.config: refuses values out of range, refreshes vigie.gate';
+    'Trigger of vigie.config: refuses values out of range, refreshes what writers read';

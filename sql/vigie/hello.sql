@@ -1,3 +1,4 @@
+-- While the log is still moving in (see vigie.rebase()) last_seq is NULL: call again.
 CREATE OR REPLACE FUNCTION vigie.hello()
 RETURNS TABLE (schema_version int, epoch text, cursor_key bytea, last_seq bigint,
                floor_seq bigint, in_recovery boolean, server_version_num int)
@@ -6,15 +7,17 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    here boolean := true;
 BEGIN
     IF NOT pg_is_in_recovery() THEN
-        PERFORM vigie.rebase();
+        here := vigie.rebase();
     END IF;
     RETURN QUERY
     SELECT vigie.setting('schema_version')::int,
            encode(substr(sha256(convert_to(vigie.origin() || '/' || s.nonce, 'UTF8')), 1, 8), 'hex'),
            s.cursor_key,
-           (SELECT t.last_seq FROM vigie.tick t ORDER BY t.tick_id DESC LIMIT 1),
+           CASE WHEN here THEN (SELECT t.last_seq FROM vigie.tick t ORDER BY t.tick_id DESC LIMIT 1) END,
            r.floor_seq,
            pg_is_in_recovery(),
            current_setting('server_version_num')::int

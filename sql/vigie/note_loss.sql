@@ -1,5 +1,5 @@
 -- Counts an event that could not be published. Never raises and hardly waits: one insert into a
--- table without an index. When nobody compacts (the bridge is down) the rows stop at gate.loss_limit
+-- table without an index. When nobody compacts (the bridge is down) the rows stop at loss_limit
 -- and only the sequence goes on counting; vigie.retain() books the difference.
 -- In the worst case (our tables are gone, or locked by somebody) a WARNING is all that is left.
 --
@@ -28,7 +28,7 @@ BEGIN
         this_id := nextval('vigie.loss_id');
         INSERT INTO vigie.loss (id, event, reason, count)
         SELECT this_id, coalesce(event, '*'), left(coalesce(reason, 'unknown'), 200), lost
-         WHERE this_id <= coalesce((SELECT g.loss_limit FROM vigie.gate g WHERE g.one), 100000);
+         WHERE this_id <= coalesce(pg_sequence_last_value('vigie.loss_limit'), 100000);
     EXCEPTION WHEN OTHERS THEN
         IF SQLSTATE = '55P03' THEN
             PERFORM set_config('vigie.uncounted', this_xact, true);

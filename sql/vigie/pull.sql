@@ -1,6 +1,7 @@
 -- What the bridge calls, every few milliseconds while awake. When nothing is new: one index probe
 -- for the last tick, one for each range of transactions that ended since. It sequences only when
--- the feed holds less than it was asked for.
+-- the feed holds less than it was asked for, and then a few times as much: who asks for little, since
+-- a timeout struck, makes the turn of the sequencer small as well.
 --
 -- Rows leave the server before the transaction that sequenced them commits. A caller must hand
 -- nothing out before the command has ended (libpq: PQgetResult() has returned NULL).
@@ -16,6 +17,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    turn_rows CONSTANT int := 40; -- the usual 500 rows ask for a whole advance_batch
     tick vigie.tick;
     now_visible pg_snapshot;
     last_seq bigint;
@@ -31,7 +33,7 @@ BEGIN
                               WHERE o.xid >= s.first AND o.xid <= s.last
                               LIMIT 1) AS found)
         THEN
-            last_seq := last_seq + vigie.advance();
+            last_seq := last_seq + vigie.advance(false, max_rows::bigint * turn_rows);
         END IF;
     END IF;
     IF last_seq <= after THEN

@@ -1,7 +1,7 @@
 -- Retention, once a minute. Both rings turn by truncating the slot that will be written next:
 -- never the one that is being written, never rows that are not yet sequenced, and never with a
 -- writer waiting behind: the lock on a slot of the outbox is taken at once or not at all.
--- Returns `ok`, `busy` (another session is at it), `standby`, or what has to wait for the next turn.
+-- Returns `ok`, `busy` (another session is at it, or the log is still moving in), `standby`, or what has to wait for the next turn.
 CREATE OR REPLACE FUNCTION vigie.retain() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -18,6 +18,7 @@ DECLARE
     gate vigie.gate;
     ring vigie.ring;
     keep interval := make_interval(hours => vigie.setting('retention_hours')::int);
+    quota CONSTANT bigint := vigie.setting('outbox_quota_rows');
     used_id bigint;
     next int;
     top_seq bigint;
@@ -27,7 +28,9 @@ BEGIN
     IF pg_is_in_recovery() THEN
         RETURN 'standby';
     END IF;
-    PERFORM vigie.rebase();
+    IF NOT vigie.rebase() THEN
+        RETURN 'busy';
+    END IF;
     PERFORM FROM vigie.sequencer FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 'busy';
@@ -85,13 +88,14 @@ BEGIN
         END;
     END IF;
 
-    -- The quota counts from the first id that waits.
+    -- The quota counts from the first id that waits. In the middle of a window that is not known, and
+    -- done_id may be among ids of long ago: then the limit can only be too low.
     SELECT s.last_value INTO used_id FROM vigie.outbox_id s;
     IF tick.done_id IS NOT NULL THEN
-        used_id := tick.done_id;
+        SELECT greatest(tick.done_id, s.last_value - quota) INTO used_id FROM vigie.outbox_limit s;
     END IF;
-    UPDATE vigie.gate SET outbox_limit = used_id + vigie.setting('outbox_quota_rows')::bigint
-     WHERE outbox_limit <> used_id + vigie.setting('outbox_quota_rows')::bigint;
+    PERFORM setval('vigie.outbox_limit', used_id + quota)
+       FROM vigie.outbox_limit s WHERE s.last_value <> used_id + quota;
 
     -- Losses: one row an event and reason, and at most a thousand of those.
     IF (SELECT s.is_called FROM vigie.loss_id s) THEN
@@ -100,9 +104,9 @@ BEGIN
         ), counted AS (
             SELECT g.event, g.reason, g.count, g.at FROM gone g
             UNION ALL
-            SELECT '*', 'too many to note one by one', s.last_value - gate.loss_limit,
+            SELECT '*', 'too many to note one by one', s.last_value - m.last_value,
                    clock_timestamp()
-              FROM vigie.loss_id s WHERE s.last_value > gate.loss_limit
+              FROM vigie.loss_id s, vigie.loss_limit m WHERE s.last_value > m.last_value
         ), folded AS (
             SELECT c.event, CASE WHEN k.event IS NULL AND crowd.full THEN 'other' ELSE c.reason END
                        AS reason, c.count, c.at
@@ -116,8 +120,9 @@ BEGIN
             ON CONFLICT ON CONSTRAINT loss_total_pkey DO UPDATE
            SET count = t.count + excluded.count, last_at = greatest(t.last_at, excluded.last_at);
         SELECT s.last_value INTO used_id FROM vigie.loss_id s;
-        UPDATE vigie.gate SET loss_limit = used_id + loss_rows
-         WHERE loss_limit <> used_id + loss_rows;
+        -- Last of all, since setval() is not undone if anything here fails.
+        PERFORM setval('vigie.loss_limit', used_id + loss_rows)
+           FROM vigie.loss_limit m WHERE m.last_value <> used_id + loss_rows;
     END IF;
 
     RETURN coalesce(nullif(array_to_string(waits, ', '), ''), 'ok');

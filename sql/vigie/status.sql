@@ -5,6 +5,7 @@ RETURNS TABLE (outbox_pending bigint, oldest_pending_seconds float8, feed_rows b
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET jit = off
 AS $$
 #variable_conflict use_column
@@ -18,22 +19,24 @@ BEGIN
            coalesce(extract(epoch FROM clock_timestamp() - w.oldest), 0)::float8,
            tick.last_seq - (SELECT r.floor_seq FROM vigie.ring r WHERE r.one),
            (SELECT coalesce(sum(l.count), 0)::bigint FROM vigie.lost l)
-               + (SELECT greatest(s.last_value - g.loss_limit, 0)
-                    FROM vigie.loss_id s, vigie.gate g WHERE g.one),
+               + (SELECT greatest(s.last_value - l.last_value, 0)
+                    FROM vigie.loss_id s, vigie.loss_limit l),
            pg_notification_queue_usage(),
            vigie.rules_bad()
       FROM (SELECT count(*) AS pending, min(p.at) AS oldest
               FROM (SELECT o.at
-                      FROM (SELECT s.first, s.last, coalesce(tick.done_id, 0) AS done_id
-                              FROM vigie.span(tick.prev, tick.snap) AS s
-                             WHERE tick.done_id IS NOT NULL
-                            UNION ALL
-                            SELECT s.first, s.last, 0
-                              FROM vigie.span(tick.snap, now_visible) AS s) AS s
+                      FROM (SELECT b.at FROM vigie.outbox b
+                             WHERE tick.done_id IS NOT NULL AND b.id > tick.done_id
+                               AND pg_visible_in_snapshot(b.xid, tick.snap)
+                               AND NOT pg_visible_in_snapshot(b.xid, tick.prev)
+                             ORDER BY b.id) AS o
+                    UNION ALL
+                    SELECT b.at
+                      FROM vigie.span(tick.snap, now_visible) AS s
                      CROSS JOIN LATERAL (
                            SELECT b.at FROM vigie.outbox b
-                            WHERE b.xid >= s.first AND b.xid <= s.last AND b.id > s.done_id
-                            ORDER BY b.xid, b.id) AS o
+                            WHERE b.xid >= s.first AND b.xid <= s.last
+                            ORDER BY b.xid) AS b
                      LIMIT 100000) AS p) AS w;
 END $$;
 REVOKE ALL ON FUNCTION vigie.status() FROM PUBLIC;

@@ -133,10 +133,10 @@ COMMIT;
 
 -- The quota moves with the sequencer, not with the clock
 UPDATE vigie.config SET value = '10' WHERE name = 'outbox_quota_rows';
-UPDATE vigie.gate SET outbox_limit = (SELECT last_value + 4 FROM vigie.outbox_id);
+SELECT setval('vigie.outbox_limit', last_value + 4) FROM vigie.outbox_id;
 SELECT t.emit(ARRAY['in']);
 SELECT is((SELECT company FROM vigie.pull(23, 10)), 'in', 'within the quota');
-SELECT is((SELECT outbox_limit FROM vigie.gate), (SELECT max(outbox_id) + 10 FROM vigie.feed),
+SELECT is((SELECT last_value FROM vigie.outbox_limit), (SELECT max(outbox_id) + 10 FROM vigie.feed),
           'a bridge that keeps up keeps the door open');
 SET client_min_messages = error;
 SELECT t.emit(ARRAY['down']) FROM generate_series(1, 30);

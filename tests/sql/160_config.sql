@@ -22,14 +22,14 @@ UPDATE vigie.config SET value = '1000' WHERE name = 'max_payload_bytes';
 SELECT is((SELECT max_payload_bytes FROM vigie.gate), 1000, 'writers see a new ceiling');
 UPDATE vigie.config SET value = 'off' WHERE name = 'bell';
 SELECT is((SELECT bell FROM vigie.gate), 'off', 'and the switch of the bell');
-CREATE TEMP TABLE before AS SELECT outbox_limit FROM vigie.gate;
+CREATE TEMP TABLE before AS SELECT last_value FROM vigie.outbox_limit;
 UPDATE vigie.config SET value = '1000500' WHERE name = 'outbox_quota_rows';
-SELECT is((SELECT g.outbox_limit - b.outbox_limit FROM vigie.gate g, before b), 500::bigint,
+SELECT is((SELECT l.last_value - b.last_value FROM vigie.outbox_limit l, before b), 500::bigint,
     'a new quota keeps what is waiting');
 UPDATE vigie.config SET value = '10' WHERE name = 'outbox_quota_rows';
 SELECT t.emit(ARRAY['1']) FROM generate_series(1, 5);
 DO $$ BEGIN PERFORM vigie.retain(); END $$;
-SELECT is((SELECT outbox_limit - last_value FROM vigie.gate, vigie.outbox_id), 10::bigint,
+SELECT is((SELECT l.last_value - s.last_value FROM vigie.outbox_limit l, vigie.outbox_id s), 10::bigint,
     'the quota counts from what is sequenced');
 SELECT lives_ok($$ INSERT INTO vigie.config VALUES ('site', 'x', 'ours') $$, 'other settings are free');
 SELECT lives_ok($$ UPDATE vigie.config SET value = 'y' WHERE name = 'site' $$, 'and can be changed');
