@@ -412,7 +412,7 @@ describe('rooms on request', () => {
         assert.ok(business);
     });
 
-    test('a room that throws, or takes too long, is forbidden', async (t) => {
+    test('a room whose question throws, or takes too long, is unavailable and stays closed', async (t) => {
         const { bridge, database } = await world.enter(t, { config: { database: { statement_timeout: '500ms' } } });
         await database.dba(`CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean
             LANGUAGE plpgsql AS $$ BEGIN
@@ -421,10 +421,11 @@ describe('rooms on request', () => {
                 IF room = 'project:null' THEN RETURN NULL; END IF;
                 RETURN room = 'project:fine'; END $$`);
         const session = await Session.open(bridge, { token: token() });
-        for (const room of ['project:throw', 'project:slow', 'project:null']) {
+        for (const [room, code] of [['project:throw', 'unavailable'], ['project:slow', 'unavailable'], ['project:null', 'forbidden']]) {
             const answer = await session.join(room);
-            assert.deepEqual([answer.type, answer.code], ['error', 'forbidden'], room);
+            assert.deepEqual([answer.type, answer.code], ['error', code], room);
         }
+        assert.equal(await bridge.metric('vigie_joins_total{result="unavailable"}'), 2);
         // The one that hung has cost its connection nothing.
         assert.equal((await session.join('project:fine')).type, 'joined');
         await session.bye();
@@ -444,6 +445,43 @@ describe('rooms on request', () => {
 });
 
 describe('limits', () => {
+    /** A bridge that takes ten frames at once, and five a second. @param {any} t */
+    const strict = (t) => world.enter(t, { config: { limits: { messages_per_second: 5 } } });
+
+    test('every part of a message is paid for, also an empty one', async (t) => {
+        const { bridge } = await strict(t);
+        const session = await Session.open(bridge, { token: token() });
+        session.socket.sendFrame({ opcode: OPCODE.text, fin: false, payload: '{' });
+        for (let i = 0; i < 60; i++) session.socket.sendFrame({ opcode: OPCODE.continuation, fin: false, payload: '' });
+        assert.deepEqual(await session.untilClose(), { code: 4429, reason: 'rate_limited' });
+    });
+
+    test('a large message costs as much as a small one, however it is cut by the network', async (t) => {
+        const { bridge } = await strict(t);
+        const session = await Session.open(bridge, { token: token() });
+        for (let i = 0; i < 5; i++) session.socket.send({ type: 'ping', padding: 'x'.repeat(8000) });
+        await session.roundTrip();
+        await session.bye();
+    });
+
+    test('pongs that nobody asked for are paid for', async (t) => {
+        const { bridge } = await strict(t);
+        const session = await Session.open(bridge, { token: token() });
+        for (let i = 0; i < 60; i++) session.socket.sendFrame({ opcode: OPCODE.pong, payload: 'x' });
+        assert.deepEqual(await session.untilClose(), { code: 4429, reason: 'rate_limited' });
+    });
+
+    test('renewals have a rate of their own, since a signature is dear', async (t) => {
+        const { bridge } = await world.enter(t);
+        const session = await Session.open(bridge, { token: token() });
+        for (let i = 0; i < 10; i++) session.auth(token());
+        await session.roundTrip();
+        assert.equal(session.messages.filter((message) => message.type === 'renewed').length, 10);
+        session.auth(token());
+        assert.deepEqual(await session.untilClose(), { code: 4429, reason: 'rate_limited' });
+        assert.equal(await bridge.metric('vigie_limits_hit_total{scope="renewals"}'), 1);
+    });
+
     test('the room after the last one allowed is refused, and one left makes place', async (t) => {
         const { bridge, database } = await world.enter(t, { config: { limits: { rooms_per_session: 4 } } });
         await database.dba(`CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean LANGUAGE sql AS 'SELECT true'`);
