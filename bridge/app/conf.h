@@ -78,6 +78,19 @@ struct conf {
     } admin;
     struct {
         bool enabled;
+        struct conf_list namespaces; /* beside "/" */
+        const char *client_file;     /* "": none */
+        int64_t upgrade_timeout_ms;
+    } socketio;
+    struct {
+        bool enabled;
+        int64_t retry_ms;
+        int64_t poll_hold_ms;
+        int64_t ticket_ttl_ms;
+        int64_t tickets;
+    } streams;
+    struct {
+        bool enabled;
         const char *directory;
     } demo;
     struct {
@@ -146,8 +159,8 @@ struct conf *conf_parse(const char *name, const char *text, size_t len, char *co
 void conf_free(struct conf *conf);
 
 /* Whether the files and folders that the configuration names can be opened and are what they should
- * be: certificate and private key (with tls on), key and JWKS files, the demo's folder. Complaints
- * as conf_load() makes them. What is inside is for their readers to judge. */
+ * be: certificate and private key (with tls on), key and JWKS files, the demo's folder, Socket.IO's
+ * client. Complaints as conf_load() makes them. What is inside is for their readers to judge. */
 bool conf_check_files(const struct conf *conf, struct buf *errors);
 
 /* Complains about what was found inside a file that an option names, at the place of that option.

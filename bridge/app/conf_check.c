@@ -80,6 +80,23 @@ static void check_listen(struct checker *checker)
                   conf->admin.address);
 }
 
+static bool comes_twice(const struct conf_list *list, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(list->items[i], list->items[index]) == 0)
+            return true;
+    return false;
+}
+
+static void check_namespaces(struct checker *checker)
+{
+    const struct conf_list *list = &checker->conf->socketio.namespaces;
+    for (size_t i = 0; i < list->count; i++)
+        if (comes_twice(list, i))
+            COMPLAIN(checker, "socketio", "namespaces", "expected each once, found \"%s\" again",
+                     list->items[i]);
+}
+
 static void check_database(struct checker *checker)
 {
     const struct conf *conf = checker->conf;
@@ -240,6 +257,7 @@ void conf_check(struct conf *conf, char *const *environment, struct conf_complai
 {
     struct checker checker = {conf, environment, complaints};
     check_listen(&checker);
+    check_namespaces(&checker);
     check_database(&checker);
     check_url(&checker);
     check_limits(&checker);
@@ -295,6 +313,9 @@ bool conf_check_files(const struct conf *conf, struct buf *errors)
         check_file(&complaints, &(struct named_file){origins, "listen", "private_key", "listen",
                                                      conf->listen.private_key});
     }
+    if (conf->socketio.enabled)
+        check_file(&complaints, &(struct named_file){origins, "socketio", "client_file", "socketio",
+                                                     conf->socketio.client_file});
     if (conf->demo.enabled)
         check_file(&complaints, &(struct named_file){origins, "demo", "directory", "demo",
                                                      conf->demo.directory});

@@ -12,7 +12,7 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-enum { PORT_MAX = 65535, PATH_BYTES_MAX = 4096, URL_BYTES_MAX = 2048 };
+enum { PORT_MAX = 65535, PATH_BYTES_MAX = 4096, URL_BYTES_MAX = 2048, NAMESPACES_MAX = 16 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define AT(field) offsetof(struct conf, field)
@@ -28,6 +28,13 @@ const struct conf_section conf_sections[] = {
     {"listen", "listen", CONF_BASE_CONF, "The public listener: WebSocket and its HTTP doors."},
     {"admin", "admin", CONF_BASE_CONF,
      "The operator's listener, plain HTTP: `/healthz`, `/readyz`, `/metrics`. Keep it private."},
+    {"socketio", "socketio", CONF_BASE_CONF,
+     "The Socket.IO door at `/socket.io/`, for stock clients of version 4. Its heartbeat is that "
+     "of "
+     "`heartbeat`, the largest request `limits.message_bytes`."},
+    {"streams", "streams", CONF_BASE_CONF,
+     "The doors that are plain HTTP: `/events` (Server-Sent Events), `/poll` (long poll) and "
+     "`/ticket`."},
     {"demo", "demo", CONF_BASE_CONF, "A folder of static files on the public listener."},
     {"database", "database", CONF_BASE_CONF, "Where the events come from."},
     {"channels", "channels.NAME", CONF_BASE_CHANNEL,
@@ -76,6 +83,35 @@ const struct conf_option conf_options[] = {
      "The address to listen on. There is no TLS and no password here."},
     {"admin", "port", CONF_INT, false, "9464", 0, PORT_MAX, NULL, AT(admin.port),
      "The TCP port. 0 takes any free one and logs it (`event=admin_listening port=…`)."},
+
+    {"socketio", "enabled", CONF_BOOL, false, "yes", 0, 0, NULL, AT(socketio.enabled),
+     "Serve it. No: its address is answered with 404."},
+    {"socketio", "namespaces", CONF_NAMESPACES, false, "", 0, NAMESPACES_MAX, NULL,
+     AT(socketio.namespaces),
+     "The namespaces that a client may connect to beside `/`, each beginning with `/`, at most 64 "
+     "bytes. All of them carry the same events: this is for dashboards that name one. Any other is "
+     "answered `Invalid namespace`."},
+    {"socketio", "client_file", CONF_PATH, false, "", 0, PATH_BYTES_MAX, NULL,
+     AT(socketio.client_file),
+     "A `socket.io.min.js` to serve at `/socket.io/socket.io.js`, for pages that load the client "
+     "from the server. Vigie brings none. Empty: 404."},
+    {"socketio", "upgrade_timeout", CONF_DURATION, true, "10s", 100 * MS, MINUTE, NULL,
+     AT(socketio.upgrade_timeout_ms),
+     "How long a client may take from polling to WebSocket; one that does not make it goes on "
+     "polling."},
+
+    {"streams", "enabled", CONF_BOOL, false, "yes", 0, 0, NULL, AT(streams.enabled),
+     "Serve them. No: their addresses are answered with 404."},
+    {"streams", "retry", CONF_DURATION, true, "2s", 100 * MS, 5 * MINUTE, NULL,
+     AT(streams.retry_ms), "How long an `EventSource` is told to wait before it comes back."},
+    {"streams", "poll_hold", CONF_DURATION, true, "25s", 100 * MS, 5 * MINUTE, NULL,
+     AT(streams.poll_hold_ms),
+     "How long a request to `/poll` waits for an event. Below every proxy's idle timeout."},
+    {"streams", "ticket_ttl", CONF_DURATION, true, "30s", 1 * SECOND, 5 * MINUTE, NULL,
+     AT(streams.ticket_ttl_ms), "How long a ticket may be used, once."},
+    {"streams", "tickets", CONF_INT, true, "10000", 1, 1000000, NULL, AT(streams.tickets),
+     "Tickets that wait to be used, of all users together; one more is refused with 503. Of one "
+     "user 16 may wait: one more, and the oldest is void."},
 
     {"demo", "enabled", CONF_BOOL, false, "no", 0, 0, NULL, AT(demo.enabled),
      "Serve `directory` at `/` and `/demo`. Not meant for production."},

@@ -25,6 +25,7 @@ enum conf_type {
     CONF_ORIGINS,   /* struct conf_list, at most `max` of them; also those that follow */
     CONF_HOSTS,
     CONF_COMPANIES,
+    CONF_NAMESPACES,
     CONF_ROOMS, /* checked here, made into struct conf_room elsewhere */
 };
 

@@ -112,6 +112,7 @@ static bool is_one_of(const char *text, size_t len, const char *allowed)
 }
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
 /* A name or address and maybe a port, as browsers write them. */
@@ -170,6 +171,16 @@ static bool room_ok(const char *text)
     return strcmp(id, "*") == 0 || strcmp(id, "{company}") == 0 || !strpbrk(id, "*{}");
 }
 
+enum { NAMESPACE_BYTES_MAX = 64 };
+
+/* "/name": on the wire a comma ends it and a question mark begins what is ignored. */
+static bool namespace_ok(const char *text)
+{
+    size_t len = strlen(text);
+    return *text == '/' && len > 1 && len <= NAMESPACE_BYTES_MAX &&
+           is_one_of(text, len, LOWER UPPER DIGITS "/_-.:~@");
+}
+
 static bool length_ok(const char *text, int64_t min, int64_t max)
 {
     int64_t len = (int64_t)strlen(text);
@@ -207,6 +218,8 @@ bool conf_text_ok(const struct conf_option *option, const char *text)
         return host_ok(text);
     case CONF_COMPANIES:
         return length_ok(text, 1, 64);
+    case CONF_NAMESPACES:
+        return namespace_ok(text);
     case CONF_ROOMS:
         return room_ok(text);
     }
@@ -235,6 +248,7 @@ const char *conf_type_name(enum conf_type type)
         [CONF_ORIGINS] = "list of origins",
         [CONF_HOSTS] = "list of hosts",
         [CONF_COMPANIES] = "list of companies",
+        [CONF_NAMESPACES] = "list of namespaces",
         [CONF_ROOMS] = "list of rooms",
     };
     return names[type];
@@ -288,6 +302,7 @@ void conf_range(const struct conf_option *option, struct buf *out)
     case CONF_ORIGINS:
     case CONF_HOSTS:
     case CONF_COMPANIES:
+    case CONF_NAMESPACES:
     case CONF_ROOMS:
         buf_fmt(out, "%lld to %lld entries", (long long)option->min, (long long)option->max);
         return;
@@ -319,6 +334,8 @@ static const char *expectation(enum conf_type type)
              "no slash at the end, no default port)"),
         [CONF_HOSTS] = "a host name in lower case, with or without a port",
         [CONF_COMPANIES] = "a company of 1 to 64 bytes, or *",
+        [CONF_NAMESPACES] = ("a namespace such as /messaging, of 2 to 64 bytes of "
+                             "[A-Za-z0-9/_.:~@-]; / itself is always there"),
         [CONF_ROOMS] = "*, KIND:*, KIND:{company} or KIND:ID with KIND of [a-z0-9_-]",
     };
     return texts[type];
@@ -368,6 +385,7 @@ void conf_field_print(const struct conf_option *option, const void *field, struc
     case CONF_ORIGINS:
     case CONF_HOSTS:
     case CONF_COMPANIES:
+    case CONF_NAMESPACES:
         list_print(field, out);
         return;
     case CONF_ROOMS:

@@ -106,6 +106,15 @@ static void what_is_not_said_is_the_default(void **state)
     assert_int_equal(conf->limits.queue_total_bytes, 256 * 1024 * 1024);
     assert_int_equal(conf->limits.max_session_ms, 24 * 3600 * 1000);
     assert_int_equal(conf->history.age_ms, 600 * 1000);
+    assert_true(conf->socketio.enabled);
+    assert_int_equal(conf->socketio.namespaces.count, 0);
+    assert_string_equal(conf->socketio.client_file, "");
+    assert_int_equal(conf->socketio.upgrade_timeout_ms, 10000);
+    assert_true(conf->streams.enabled);
+    assert_int_equal(conf->streams.retry_ms, 2000);
+    assert_int_equal(conf->streams.poll_hold_ms, 25000);
+    assert_int_equal(conf->streams.ticket_ttl_ms, 30000);
+    assert_int_equal(conf->streams.tickets, 10000);
     assert_int_equal(conf->log.level, LOG_INFO);
     assert_int_equal(conf->log.format, LOG_LOGFMT);
     assert_string_equal(conf->issuers[0].typ, "JWT");
@@ -522,6 +531,52 @@ static void an_origin_is_what_a_browser_sends(void **state)
             "vigie.yaml:12: listen.origins: expected a list such as [\"…\"], found a value\n");
 }
 
+static void a_namespace_begins_with_a_slash_and_is_not_the_one_that_is_always_there(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "/", "messaging", "/a,b", "/a?b", "/a b", "/é"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, MINIMAL "socketio:\n  namespaces:\n    - \"%s\"\n", wrong[i]);
+        assert_null(parse(text, no_environ));
+        char start[80];
+        snprintf(start, sizeof start, "vigie.yaml:13: socketio.namespaces: expected a namespace");
+        assert_memory_equal(errors.bytes, start, strlen(start));
+        buf_clear(&errors);
+    }
+    struct conf *conf = accepted(MINIMAL "socketio: {namespaces: [/messaging, /Ops/live]}\n");
+    assert_int_equal(conf->socketio.namespaces.count, 2);
+    assert_string_equal(conf->socketio.namespaces.items[1], "/Ops/live");
+    conf_free(conf);
+}
+
+static void a_namespace_has_at_most_64_bytes(void **state)
+{
+    (void)state;
+    char text[1024];
+    for (int len = 64; len <= 65; len++) {
+        snprintf(text, sizeof text, MINIMAL "socketio: {namespaces: [/%0*d]}\n", len - 1, 7);
+        struct conf *conf = parse(text, no_environ);
+        assert_int_equal(conf != NULL, len == 64);
+        conf_free(conf);
+    }
+}
+
+static void namespaces_come_once_and_are_few(void **state)
+{
+    (void)state;
+    refused(MINIMAL "socketio:\n  namespaces:\n    - /a\n    - /b\n    - /a\n",
+            "vigie.yaml:13: socketio.namespaces: expected each once, found \"/a\" again\n");
+    struct buf text;
+    buf_init(&text, 4096);
+    buf_str(&text, MINIMAL "socketio: {namespaces: [");
+    for (int i = 0; i < 17; i++)
+        buf_fmt(&text, "%s/n%d", i ? ", " : "", i);
+    buf_str(&text, "]}\n");
+    refused(text.bytes, "vigie.yaml:11: socketio.namespaces: expected 0 to 16 entries, found 17\n");
+    buf_free(&text);
+}
+
 static void a_host_is_a_name_in_lower_case(void **state)
 {
     (void)state;
@@ -876,7 +931,8 @@ static int make_folder(void **state)
     return mkdtemp(folder->path) ? 0 : -1;
 }
 
-static const char *const made_files[] = {"vigie.yaml", "cert.pem", "key.pem", "main.pem", "pages"};
+static const char *const made_files[] = {"socket.io.min.js", "vigie.yaml", "cert.pem",
+                                         "key.pem",          "main.pem",   "pages"};
 
 static void path_in(const struct folder *folder, const char *name, char *path, size_t size)
 {
@@ -1021,6 +1077,30 @@ static void every_file_that_is_named_is_looked_at(void **state)
     conf_free(conf);
 }
 
+static void the_client_to_serve_is_looked_at_where_it_is_served(void **state)
+{
+    int code = 0;
+    static const char on[] =
+        MINIMAL "listen: {tls: off}\nsocketio: {client_file: socket.io.min.js}\n";
+    static const char off[] =
+        MINIMAL "listen: {tls: off}\nsocketio: {client_file: x.js, enabled: no}\n";
+    write_file(*state, "main.pem", "x", 0600);
+    write_file(*state, "vigie.yaml", on, 0600);
+    struct conf *conf = load(*state, &code);
+    assert_false(conf_check_files(conf, &errors));
+    assert_true(has_error(":12: socketio.client_file: expected a readable file /tmp/"));
+    assert_true(has_error("/socket.io.min.js: No such file"));
+    buf_clear(&errors);
+    write_file(*state, "socket.io.min.js", "x", 0644);
+    assert_true(conf_check_files(conf, &errors));
+    conf_free(conf);
+
+    write_file(*state, "vigie.yaml", off, 0600);
+    conf = load(*state, &code);
+    assert_true(conf_check_files(conf, &errors));
+    conf_free(conf);
+}
+
 static void tls_off_needs_no_certificate(void **state)
 {
     int code = 0;
@@ -1079,6 +1159,7 @@ static void what_is_printed_loads_to_the_same(void **state)
         "    kid: \"a\\\"b é\"\n    leeway: 90s\n"
         "  - {name: b, iss: b, aud: v, jwks_file: b.jwks, companies: ['1']}\n"
         "listen: {port: 9, origins: ['https://a.fr'], hosts: [a.fr, b.fr]}\n"
+        "socketio: {namespaces: [/a, /b:c]}\nstreams: {enabled: no, retry: 1500ms}\n"
         "limits: {max_session: 90m, message_bytes: 1536B}\nlog: {level: warn}\n");
     char *first = printed_values(conf);
     char *text = printed(conf);
@@ -1146,6 +1227,28 @@ static void a_reload_takes_rooms_issuers_and_limits(void **state)
     buf_free(&keys);
     conf_free(old);
     conf_free(now);
+}
+
+static void a_reload_takes_the_times_of_the_doors_but_not_the_doors(void **state)
+{
+    (void)state;
+    struct conf *old = accepted(MINIMAL);
+    struct conf *times =
+        accepted(MINIMAL "socketio: {upgrade_timeout: 5s}\n"
+                         "streams: {retry: 1s, poll_hold: 20s, ticket_ttl: 10s, tickets: 5}\n");
+    struct conf *doors =
+        accepted(MINIMAL "socketio: {enabled: no, namespaces: [/a], client_file: x}\n"
+                         "streams: {enabled: no}\n");
+    struct buf keys;
+    buf_init(&keys, 4096);
+    assert_true(conf_reload_check(old, times, &keys));
+    assert_false(conf_reload_check(old, doors, &keys));
+    assert_string_equal(keys.bytes, "socketio.enabled\nsocketio.namespaces\n"
+                                    "socketio.client_file\nstreams.enabled\n");
+    buf_free(&keys);
+    conf_free(old);
+    conf_free(times);
+    conf_free(doors);
 }
 
 /* ---- the table, the example and the documentation agree ---- */
@@ -1259,6 +1362,9 @@ int main(void)
         T(a_section_is_a_map),
         T(an_address_is_numeric),
         T(an_origin_is_what_a_browser_sends),
+        T(a_namespace_begins_with_a_slash_and_is_not_the_one_that_is_always_there),
+        T(a_namespace_has_at_most_64_bytes),
+        T(namespaces_come_once_and_are_few),
         T(a_host_is_a_name_in_lower_case),
         T(a_channel_is_named_as_postgresql_would),
         T(a_room_has_one_of_four_forms),
@@ -1285,12 +1391,14 @@ int main(void)
         F(a_mebibyte_on_disk_is_refused),
         F(a_good_file_is_loaded),
         F(every_file_that_is_named_is_looked_at),
+        F(the_client_to_serve_is_looked_at_where_it_is_served),
         F(tls_off_needs_no_certificate),
         F(a_secret_that_everybody_may_read_is_a_warning),
         T(what_is_printed_loads_to_the_same),
         T(what_is_printed_says_where_it_came_from),
         T(a_reload_names_what_needs_a_restart),
         T(a_reload_takes_rooms_issuers_and_limits),
+        T(a_reload_takes_the_times_of_the_doors_but_not_the_doors),
         T(every_default_is_within_its_own_range),
         T(the_example_holds_every_option_with_its_default),
         T(the_documentation_is_what_the_table_says),
