@@ -38,6 +38,10 @@
  *
  * pace.c decides all this, as a pure function of what it is told; this file does it.
  *
+ * What a look costs the database grows with what it asks for, up to large payloads on a slow disk:
+ * one that ran into its timeout is followed by smaller ones, and these, while they succeed, by
+ * larger ones.
+ *
  * A full batch is followed by another at once, but through the loop: catching up with an hour of
  * events must not starve accept, pings or the other connection. */
 #include "pg/feed.h"
@@ -56,6 +60,8 @@
 
 enum {
     FAILURES_MAX = 3, /* in a row; then a new connection may do better */
+    SHRINK = 4,       /* a look that timed out is followed by one for so many times less */
+    GROW = 64,        /* and so many that did not lead back to batch_rows */
     MANY_ROWS = 100,  /* as many at once, and more may wait: positions are given in batches too */
 };
 
@@ -66,6 +72,7 @@ struct feed {
     struct pace pace;
     struct loop_timer *turn;
     struct event **events; /* room for a batch */
+    int max_rows;          /* that the next look asks for */
     int64_t position;
     bool running;
     int failures;
@@ -171,15 +178,30 @@ static bool went_well(struct feed *feed, const PGresult *result, const char *wha
     return false;
 }
 
+/* The database gives positions to so many events more as it is asked for more. */
+static void adapt(struct feed *feed, const PGresult *result)
+{
+    if (result_ok(result))
+        feed->max_rows += feed->options.batch_rows / GROW + 1;
+    else if (strcmp(result_sqlstate(result), "57014") == 0)
+        feed->max_rows /= SHRINK;
+    if (feed->max_rows > feed->options.batch_rows)
+        feed->max_rows = feed->options.batch_rows;
+    if (feed->max_rows < 1)
+        feed->max_rows = 1;
+}
+
 static void on_pulled(void *arg, const PGresult *result)
 {
     struct feed *feed = arg;
+    int asked = feed->max_rows;
+    adapt(feed, result);
     if (!went_well(feed, result, "vigie.pull()"))
         return;
     int rows = PQntuples(result);
     if (rows > feed->options.batch_rows)
         rows = feed->options.batch_rows; /* there are no more slots; the next look has the rest */
-    bool full = rows >= feed->options.batch_rows || rows >= MANY_ROWS;
+    bool full = rows >= asked || rows >= MANY_ROWS;
     if (rows > 0)
         deliver(feed, result, rows);
     if (pace_looked(&feed->pace, (size_t)rows, full, clock_mono_ms()))
@@ -221,7 +243,7 @@ static void pull(struct feed *feed)
     char after[24];
     char max_rows[16];
     snprintf(after, sizeof after, "%" PRId64, feed->position);
-    snprintf(max_rows, sizeof max_rows, "%d", feed->options.batch_rows);
+    snprintf(max_rows, sizeof max_rows, "%d", feed->max_rows);
     const char *const values[] = {after, max_rows};
     link_send(feed->options.link, sql_pull, values, 2, on_pulled, feed);
 }
@@ -279,6 +301,7 @@ struct feed *feed_new(const struct feed_options *options)
 {
     struct feed *feed = mem_new(sizeof *feed);
     feed->options = *options;
+    feed->max_rows = options->batch_rows;
     feed->turn = loop_timer_new(options->loop, turn, feed);
     feed->events = mem_resize(NULL, (size_t)options->batch_rows, sizeof(struct event *));
     return feed;

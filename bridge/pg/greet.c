@@ -60,6 +60,20 @@ static void refuse_hello(struct greet *greet, const PGresult *result)
     link_lose(greet->link, reason, "%s (%s)", advice, line);
 }
 
+static void on_hello(void *arg, const PGresult *result);
+
+/* After a restore the log moves in by steps of a second at most, one for each hello: as long as it
+ * has no end to tell, it is not done. */
+static bool still_moving_in(const PGresult *row)
+{
+    return PQgetisnull(row, 0, 3);
+}
+
+static void say_hello(struct greet *greet)
+{
+    link_send(greet->link, sql_hello, NULL, 0, on_hello, greet);
+}
+
 static void on_hello(void *arg, const PGresult *result)
 {
     struct greet *greet = arg;
@@ -75,6 +89,8 @@ static void on_hello(void *arg, const PGresult *result)
                   (long long)version, SOURCE_SCHEMA_VERSION);
     else if (*PQgetvalue(result, 0, 5) == 't')
         lose_standby(greet);
+    else if (still_moving_in(result))
+        say_hello(greet);
     else if (!read_hello(&hello, result))
         link_lose(greet->link, REASON_SCHEMA_VERSION,
                   "vigie.hello() gave no epoch or no key that this bridge could use");
@@ -99,7 +115,7 @@ static void on_session_again(void *arg, const PGresult *result)
             greet->link, REASON_POOLER,
             "a pooler shares this session with others, so that LISTEN is not kept: " POOLER_ADVICE);
     else
-        link_send(greet->link, sql_hello, NULL, 0, on_hello, greet);
+        say_hello(greet);
 }
 
 static void on_listening(void *arg, const PGresult *result)
