@@ -9,7 +9,9 @@
  * `struct engine_upper`: Socket.IO (socketio.h), or an echo in the conformance tests.
  *
  * Nothing here calls back into whoever called it with a struct that is already detached: once a
- * request was answered or a socket hung up, `engine` in it is NULL.
+ * request was answered or a socket hung up, `engine` in it is NULL. The edge's functions must not
+ * call in here; those of `upper` may, but for open(). A closed engine's memory goes in the next
+ * engines_tick(): until then calls with it do nothing.
  *
  * Sources: the Engine.IO protocol, revision 4; what engine.io 6.6 answers (measured). */
 #ifndef VIGIE_PROTO_ENGINEIO_H
@@ -51,7 +53,7 @@ enum engine_method { ENGINE_GET, ENGINE_POST, ENGINE_OTHER };
 /* What a request says of itself; texts borrowed, NULL when the argument is absent. */
 struct engine_request {
     enum engine_method method;
-    bool upgrade; /* it is a WebSocket handshake */
+    bool upgrade;          /* it is a WebSocket handshake */
     const char *version;   /* EIO */
     const char *transport; /* transport */
     const char *sid;       /* sid */
@@ -84,8 +86,11 @@ struct engine_edge {
     void (*abort)(struct engine_http *http);
     /* There is something to write: engine_fill() until it gives 0, when the socket takes it. */
     void (*wake)(struct engine_socket *socket);
-    /* Writes what engine_last_words() left (nothing more), then closes. Detached already. */
-    void (*hang_up)(struct engine_socket *socket, enum close_reason reason);
+    /* Writes `last` (whole WebSocket frames, copied; often none) and nothing more of ours, then
+     * the close frame of the reason, never CLOSE_CLIENT; of CLOSE_DEAD nothing. Detached already.
+     */
+    void (*hang_up)(struct engine_socket *socket, enum close_reason reason,
+                    const unsigned char *last, size_t len);
 };
 
 /* One packet on its way out: head and body are written one after the other, as one packet. */
@@ -99,7 +104,7 @@ struct engine_packet {
 
 /* What is above: one object for each engine. All functions are set. */
 struct engine_upper {
-    /* A new engine; the value is kept for the calls below. */
+    /* A new engine; the value is kept for the calls below. May engine_send(), must not close. */
     void *(*open)(void *arg, struct engine *engine);
     /* The payload of one message packet. False: it broke the rules above, the engine is closed. */
     bool (*text)(void *state, const char *text, size_t len);
@@ -109,7 +114,8 @@ struct engine_upper {
     void (*pop)(void *state);
     /* All that was waiting has been taken; more may come of it. */
     void (*drained)(void *state);
-    /* Somebody known speaks through it: it counts no longer as unauthenticated. */
+    /* Somebody known speaks through it: it counts no longer as unauthenticated. Asked again and
+     * again; when it turns false the time to become known begins anew. */
     bool (*is_known)(const void *state);
     /* The end, for whatever reason: frees the state. */
     void (*closed)(void *state, enum close_reason reason);
@@ -119,8 +125,8 @@ struct engine_options {
     int64_t ping_interval_ms;
     int64_t ping_timeout_ms;
     int64_t upgrade_timeout_ms;
-    int64_t auth_timeout_ms;  /* not known by then: closed */
-    size_t max_payload_bytes; /* of one POST and of one WebSocket message */
+    int64_t auth_timeout_ms;     /* not known by then: closed */
+    size_t max_payload_bytes;    /* of one POST and of one WebSocket message */
     unsigned packets_per_second; /* with a burst of twice as many; beyond: closed, rate_limited */
     unsigned max_engines;
     unsigned max_per_address;
@@ -147,6 +153,8 @@ unsigned engines_count(const struct engines *engines);
 void engines_tick(struct engines *engines);
 /* From now on handshakes are ENGINE_UNAVAILABLE; what lives goes on. */
 void engines_refuse(struct engines *engines);
+/* Counts an error that the edge answered by itself (ENGINE_FORBIDDEN). */
+void engines_note_error(struct engines *engines, enum engine_error error);
 
 /* ---- requests: the edge has checked Host and Origin ---- */
 
@@ -160,7 +168,8 @@ void engines_request(struct engines *engines, const struct engine_request *reque
 bool engines_post(struct engines *engines, const struct engine_request *request,
                   struct engine_http *http);
 /* Its whole body, at most max_payload_bytes (longer: engine_body_too_long(), 413, the engine
- * lives). Does nothing when `http` was detached meanwhile. */
+ * lives). Does nothing when `http` was detached meanwhile: an engine that ends while a body is read
+ * answers (400, code 1) or aborts before the body is complete. */
 void engine_body(struct engine_http *http, const char *bytes, size_t len);
 void engine_body_too_long(struct engine_http *http);
 /* The connection of a request is gone before its answer: the engine is closed. Does nothing when
@@ -169,10 +178,12 @@ void engine_http_gone(struct engine_http *http);
 
 /* ---- WebSockets ---- */
 
-/* May this handshake be accepted? ENGINE_OK, or what it is refused with. */
-enum engine_error engines_judge_socket(struct engines *engines, const struct engine_request *request,
-                                       bool available);
-/* The handshake was accepted. False: things changed meanwhile, hang up. */
+/* May this handshake be accepted? ENGINE_OK, or what it is refused with. A second socket of an
+ * engine is accepted and then hung up, as the reference does it. */
+enum engine_error engines_judge_socket(struct engines *engines,
+                                       const struct engine_request *request, bool available);
+/* The handshake was accepted. False: it has no business here (a second one), or things changed
+ * meanwhile: the edge closes it; `socket` was not attached. */
 bool engines_socket(struct engines *engines, const struct engine_request *request,
                     struct engine_socket *socket);
 /* One whole message. */
@@ -196,7 +207,8 @@ void engine_wake(struct engine *engine);
  * is closed (slow_consumer) when too many wait. */
 void engine_send(struct engine *engine, const char *text, size_t len);
 /* Says goodbye as far as the transport can, and is gone: closed() is called from inside. What
- * engine_send() queued just before goes out first where there is a transport to take it. */
+ * engine_send() queued just before goes out first; a polling client that has no GET waiting finds
+ * it with its next one, for ten seconds. Does nothing to an engine that is closed. */
 void engine_close(struct engine *engine, enum close_reason reason);
 const char *engine_address(const struct engine *engine);
 void *engine_state(const struct engine *engine);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* The header for `len` bytes of payload (section 5.2); returns its size. */
-static size_t put_header(unsigned char header[10], unsigned opcode, size_t len)
+/* Section 5.2. */
+size_t wsframe_header(unsigned char header[WSFRAME_HEADER_MAX], unsigned opcode, size_t len)
 {
     header[0] = (unsigned char)(0x80 | opcode);
     if (len < 126) {
@@ -19,8 +19,8 @@ static size_t put_header(unsigned char header[10], unsigned opcode, size_t len)
 
 struct frame *wsframe_new(unsigned opcode, const void *payload, size_t len)
 {
-    unsigned char header[10];
-    size_t head = put_header(header, opcode, len);
+    unsigned char header[WSFRAME_HEADER_MAX];
+    size_t head = wsframe_header(header, opcode, len);
     struct frame *frame = frame_new(head + len);
     memcpy(frame->bytes, header, head);
     if (len)

@@ -4,9 +4,13 @@
 
 #include "core/frame.h"
 
-enum { WSFRAME_TEXT = 0x1, WSFRAME_CLOSE = 0x8, WSFRAME_PING = 0x9 };
+enum { WSFRAME_TEXT = 0x1, WSFRAME_BINARY = 0x2, WSFRAME_CLOSE = 0x8, WSFRAME_PING = 0x9 };
+enum { WSFRAME_HEADER_MAX = 10 };
 
 /* A whole frame with its header, ready for the socket; the caller owns it. */
 struct frame *wsframe_new(unsigned opcode, const void *payload, size_t len) MUST_USE;
+
+/* The header alone, for `len` bytes of payload; returns its size. */
+size_t wsframe_header(unsigned char header[WSFRAME_HEADER_MAX], unsigned opcode, size_t len);
 
 #endif
