@@ -1,5 +1,6 @@
 #include "core/cursor.h"
 
+#include "base/mac.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 struct cursor_codec {
     struct seal *seal;
     uint32_t epoch;
+    uint8_t mac_key[MAC_KEY_BYTES];
 };
 
 /* The sealed block: 8 bytes of position, 4 of the epoch, 4 of the company. */
@@ -27,11 +29,14 @@ static uint32_t hash(const char *text)
     return (uint32_t)(h ^ (h >> 32));
 }
 
+static const char mac_purpose[] = "vigie: key of the macs";
+
 struct cursor_codec *cursor_codec_new(const uint8_t key[SEAL_KEY_BYTES], const char *epoch)
 {
     struct cursor_codec *codec = mem_new(sizeof *codec);
     codec->seal = seal_new(key);
     codec->epoch = hash(epoch);
+    mac_sign(key, mac_purpose, sizeof mac_purpose, codec->mac_key);
     return codec;
 }
 
@@ -66,4 +71,12 @@ enum cursor_verdict cursor_read(struct cursor_codec *codec, const char *company,
         return CURSOR_EPOCH;
     *seq = block.seq;
     return CURSOR_OK;
+}
+
+void cursor_mac(const struct cursor_codec *codec, const void *bytes, size_t len,
+                uint8_t mac[CURSOR_MAC_BYTES])
+{
+    uint8_t whole[MAC_BYTES];
+    mac_sign(codec->mac_key, bytes, len, whole);
+    memcpy(mac, whole, CURSOR_MAC_BYTES);
 }

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum { CURSOR_TEXT_MAX = SEAL_TEXT_LEN + 1 };
+enum { CURSOR_TEXT_MAX = SEAL_TEXT_LEN + 1, CURSOR_MAC_BYTES = 16 };
 /* A position that reads as CURSOR_UNREADABLE: whoever comes back with it is told a gap. */
 enum { CURSOR_NOWHERE = -1 };
 
@@ -33,5 +33,10 @@ void cursor_write(struct cursor_codec *codec, const char *company, int64_t seq,
 /* CURSOR_OK sets `*seq` (>= 0); otherwise it is untouched. */
 enum cursor_verdict cursor_read(struct cursor_codec *codec, const char *company, const char *text,
                                 int64_t *seq);
+
+/* A MAC that every bridge of this database makes alike, of a key that is derived from the cursors'
+ * and tells nothing of it. What is signed begins with what it is for. */
+void cursor_mac(const struct cursor_codec *codec, const void *bytes, size_t len,
+                uint8_t mac[CURSOR_MAC_BYTES]);
 
 #endif

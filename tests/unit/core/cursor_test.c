@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "base/mac.h"
 #include "core/cursor.h"
 
 static const uint8_t key[SEAL_KEY_BYTES] = {1, 2, 3};
@@ -118,6 +119,32 @@ static void nowhere_is_unreadable(void **state)
     assert_int_equal(reads(*state, "acme", text), CURSOR_UNREADABLE);
 }
 
+static void macs_are_of_the_key_and_of_all_bytes(void **state)
+{
+    uint8_t mac[CURSOR_MAC_BYTES];
+    uint8_t again[CURSOR_MAC_BYTES];
+    struct cursor_codec *other = cursor_codec_new(other_key, "epoch one");
+    struct cursor_codec *later = cursor_codec_new(key, "epoch two");
+    cursor_mac(*state, "pid", 3, mac);
+    cursor_mac(later, "pid", 3, again);
+    assert_memory_equal(mac, again, sizeof mac); /* of the database, whatever its epoch */
+    cursor_mac(*state, "pie", 3, again);
+    assert_memory_not_equal(mac, again, sizeof mac);
+    cursor_mac(other, "pid", 3, again);
+    assert_memory_not_equal(mac, again, sizeof mac);
+    cursor_codec_free(other);
+    cursor_codec_free(later);
+}
+
+static void a_mac_is_not_one_of_the_cursors_own_key(void **state)
+{
+    uint8_t mac[CURSOR_MAC_BYTES];
+    uint8_t direct[MAC_BYTES];
+    cursor_mac(*state, "pid", 3, mac);
+    mac_sign(key, "pid", 3, direct);
+    assert_memory_not_equal(mac, direct, sizeof mac);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_codec, close_codec)
 
 int main(void)
@@ -131,6 +158,8 @@ int main(void)
         TEST(each_changed_character_makes_it_unreadable),
         TEST(what_is_no_cursor_is_unreadable),
         TEST(nowhere_is_unreadable),
+        TEST(macs_are_of_the_key_and_of_all_bytes),
+        TEST(a_mac_is_not_one_of_the_cursors_own_key),
     };
     return RUN(tests);
 }
