@@ -138,7 +138,7 @@ static void drop_queue(struct session *session)
     outq_free(&session->outq);
 }
 
-static void say_cursor(struct session *session, int64_t seq, char text[CURSOR_TEXT_MAX])
+static void say_cursor(const struct session *session, int64_t seq, char text[CURSOR_TEXT_MAX])
 {
     cursor_write(session->hub->codec, session->company->id, seq, text);
 }
@@ -149,6 +149,14 @@ static int64_t reached(const struct session *session)
 {
     int64_t position = session->hub->position;
     return session->state == SESSION_LIVE && position > session->pos ? position : session->pos;
+}
+
+bool session_cursor(const struct session *session, char text[CURSOR_TEXT_MAX])
+{
+    if (!session->company)
+        return false;
+    say_cursor(session, session->gap >= 0 ? CURSOR_NOWHERE : reached(session), text);
+    return true;
 }
 
 /* ---- opening and closing ---- */
@@ -1061,7 +1069,8 @@ static void beat(struct session *session, int64_t now_ms)
     if (now_ms - session->beat_ms < session->hub->options.heartbeat_ms || session->outq.count)
         return; /* what waits in the queue is a sign of life already */
     session->beat_ms = now_ms;
-    session_send(session, heartbeat(session));
+    if (session->protocol->heartbeat)
+        session_send(session, heartbeat(session));
     if (session->state == SESSION_CLOSED || !session->protocol->ping)
         return;
     if (!session->pinged_ms)

@@ -113,6 +113,11 @@ void session_close(struct session *session, enum close_reason reason);
 /* The socket is gone. The session is reaped at the end of the turn. */
 void session_gone(struct session *session);
 
+/* Where to go on after all that was queued so far, for a door whose answers stand alone. As long as
+ * a gap is still to be told, that is nowhere: whoever comes back with it is told one. False: nobody
+ * is known, or it is closed. */
+bool session_cursor(const struct session *session, char text[CURSOR_TEXT_MAX]);
+
 /* For the transport: the next frame that may go out, borrowed, or NULL. The last isolation gate
  * stands here. */
 struct frame *session_peek(struct session *session);
