@@ -9,22 +9,12 @@
 #include "core/channel.h"
 #include "core/cursor.h"
 #include "core/history.h"
+#include "core/identity.h"
 #include "core/permission.h"
 #include "core/protocol.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Who speaks, as the token said; everything borrowed from the verifier's answer. */
-struct identity {
-    const char *issuer;
-    const char *company;
-    const char *user;
-    const char *const *roles;
-    size_t role_count;
-    int64_t expires_at_us; /* wall clock: what the token says */
-    int64_t leeway_us;     /* how much later the session ends */
-};
 
 struct hub_limits {
     unsigned sessions_per_user;
