@@ -5,7 +5,6 @@
 #include "proto/wsframe.h"
 #include "ws/private.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,32 +12,15 @@ enum { GOODBYE_WAIT_S = 5, DEAF_WAIT_S = 1, CURSOR_QUERY_MAX = 64 };
 
 /* Who an Authorization header said it is, from the handshake to the established connection. */
 struct guest {
-    struct identity identity;
-    char *texts[3 + 64];
-    const char *roles[64];
+    struct identity *identity;
     char cursor[CURSOR_QUERY_MAX];
 };
 
 static void guest_free(void *arg)
 {
     struct guest *guest = arg;
-    for (size_t i = 0; i < sizeof guest->texts / sizeof *guest->texts; i++)
-        free(guest->texts[i]);
+    identity_free(guest->identity);
     free(guest);
-}
-
-static struct guest *guest_new(const struct identity *identity)
-{
-    struct guest *guest = mem_new(sizeof *guest);
-    assert(identity->role_count <= 64);
-    guest->identity = *identity;
-    guest->identity.issuer = guest->texts[0] = mem_strdup(identity->issuer);
-    guest->identity.company = guest->texts[1] = mem_strdup(identity->company);
-    guest->identity.user = guest->texts[2] = mem_strdup(identity->user);
-    for (size_t i = 0; i < identity->role_count; i++)
-        guest->roles[i] = guest->texts[3 + i] = mem_strdup(identity->roles[i]);
-    guest->identity.roles = guest->roles;
-    return guest;
 }
 
 /* ---- out: the session's queue to the socket ---- */
@@ -230,7 +212,8 @@ static bool take_bearer(struct lws *wsi, struct server *server, struct peer *pee
     if (len < 0 ||
         !server->options.verify(server->options.arg, token, (size_t)len, peer->text, &identity))
         return false;
-    struct guest *guest = guest_new(&identity);
+    struct guest *guest = mem_new(sizeof *guest);
+    guest->identity = identity_copy(&identity);
     lws_get_urlarg_by_name(wsi, "cursor=", guest->cursor, sizeof guest->cursor);
     peer->guest = guest;
     peer->drop_guest = guest_free;
@@ -265,8 +248,8 @@ static int on_established(struct lws *wsi, struct conn *conn)
     struct guest *guest = peer->guest;
     peer->guest = NULL;
     if (guest) {
-        session_admit(conn->session, &guest->identity, guest->cursor[0] ? guest->cursor : NULL,
-                      NULL, 0);
+        session_admit(conn->session, guest->identity, guest->cursor[0] ? guest->cursor : NULL, NULL,
+                      0);
         guest_free(guest);
     }
     return 0;
