@@ -38,11 +38,13 @@ BEGIN
         RAISE NOTICE 'role vigie_bridge exists already, kept as it is';
     END IF;
 
-    -- A role that was there before us must not turn the bridge into somebody powerful.
+    -- A role that was there before us must not turn the bridge into somebody powerful. BYPASSRLS is for
+    -- lookups in tables with policies; it adds nothing to the privileges that vigie_owner has.
     SELECT string_agg(rolname, ', ' ORDER BY rolname) INTO bad
       FROM pg_catalog.pg_roles
      WHERE rolname IN ('vigie_owner', 'vigie_bridge')
-       AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls);
+       AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication
+            OR rolbypassrls AND rolname = 'vigie_bridge');
     IF bad IS NOT NULL THEN
         RAISE EXCEPTION 'role % exists with more rights than Vigie wants', bad
             USING ERRCODE = 'invalid_role_specification',

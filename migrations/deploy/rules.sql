@@ -129,6 +129,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_compares.sql
 \ir ../../sql/vigie/rule_check_guard.sql
 \ir ../../sql/vigie/rule_check_mode.sql
+\ir ../../sql/vigie/rule_check_row_security.sql
 \ir ../../sql/vigie/rule_check_sensitive.sql
 \ir ../../sql/vigie/rule_choice.sql
 \ir ../../sql/vigie/rule_chunk_sql.sql
@@ -144,6 +145,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_describe.sql
 \ir ../../sql/vigie/rule_expression.sql
 \ir ../../sql/vigie/rule_fields.sql
+\ir ../../sql/vigie/rule_filtered_lookup.sql
 \ir ../../sql/vigie/rule_find.sql
 \ir ../../sql/vigie/rule_forbidden_node.sql
 \ir ../../sql/vigie/rule_fingerprint.sql
@@ -168,6 +170,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_mentions.sql
 \ir ../../sql/vigie/rule_mode.sql
 \ir ../../sql/vigie/rule_needs_row.sql
+\ir ../../sql/vigie/rule_never_null.sql
 \ir ../../sql/vigie/rule_normalise.sql
 \ir ../../sql/vigie/rule_notes.sql
 \ir ../../sql/vigie/rule_object_name.sql
@@ -194,6 +197,7 @@ SET LOCAL check_function_bodies = off;
 \ir ../../sql/vigie/rule_room_expression.sql
 \ir ../../sql/vigie/rule_rooms.sql
 \ir ../../sql/vigie/rule_sample.sql
+\ir ../../sql/vigie/rule_settings.sql
 \ir ../../sql/vigie/rule_signature.sql
 \ir ../../sql/vigie/rule_source.sql
 \ir ../../sql/vigie/rule_sources.sql

@@ -10,7 +10,7 @@ BEGIN
     SELECT * INTO r FROM pg_catalog.pg_roles WHERE rolname = 'vigie_owner';
     ASSERT FOUND, 'role vigie_owner is missing';
     ASSERT NOT r.rolcanlogin, 'role vigie_owner can log in';
-    ASSERT NOT (r.rolsuper OR r.rolcreaterole OR r.rolbypassrls), 'role vigie_owner is too powerful';
+    ASSERT NOT (r.rolsuper OR r.rolcreaterole), 'role vigie_owner is too powerful';
 
     SELECT * INTO r FROM pg_catalog.pg_roles WHERE rolname = 'vigie_bridge';
     ASSERT FOUND, 'role vigie_bridge is missing';

@@ -27,7 +27,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     walk_least CONSTANT bigint := 100000;
-    walk_long CONSTANT interval := '0.5 s';
+    walk_long CONSTANT interval := interval '0.5 s';
     began CONSTANT timestamptz := clock_timestamp();
     tick vigie.tick;
     lo pg_snapshot;

@@ -22,10 +22,24 @@ AS $fn$
 #variable_conflict use_variable
 DECLARE
     r vigie.rule;
+    state text;
+    message text;
+    details text;
+    hint text;
+    context text;
 BEGIN
     PERFORM vigie.rule_lock();
-    r := vigie.rule_check(vigie.rule_declare(event, source, ops, payload, rooms, company, condition, changes,
-                                             lookups, mode, guard, on_error, comment));
+    BEGIN
+        r := vigie.rule_check(vigie.rule_declare(event, source, ops, payload, rooms, company, condition, changes,
+                                                 lookups, mode, guard, on_error, comment));
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, details = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+                                context = PG_EXCEPTION_CONTEXT;
+        IF context LIKE '%vigie.rule\_refuse(%' THEN -- said anew from here: whoever is refused need not see our insides
+            PERFORM vigie.rule_refuse(state, message, hint, details);
+        END IF;
+        RAISE;
+    END;
     IF dry_run THEN
         RETURN QUERY SELECT * FROM vigie.rule_describe(r);
         RETURN;

@@ -18,7 +18,7 @@ DECLARE
     gate vigie.gate;
     ring vigie.ring;
     keep interval := make_interval(hours => vigie.setting('retention_hours')::int);
-    quota CONSTANT bigint := vigie.setting('outbox_quota_rows');
+    quota CONSTANT bigint := vigie.setting('outbox_quota_rows')::bigint;
     used_id bigint;
     next int;
     top_seq bigint;

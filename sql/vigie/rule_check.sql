@@ -34,6 +34,7 @@ BEGIN
                                 CROSS JOIN unnest(vigie.rule_alias_columns(vigie.rule_tree(view), l->>'alias', (l->>'source')::regclass)) AS c))
                               ORDER BY n), '[]')
                     FROM jsonb_array_elements(r.lookups) WITH ORDINALITY AS t(l, n));
+    PERFORM vigie.rule_check_row_security(r);
     PERFORM vigie.rule_check_sensitive(r.event, r.publishes);
     PERFORM vigie.rule_probe(r.event, 'query', vigie.rule_query(r, vigie.rule_sample(r, NULL), vigie.rule_condition(r)));
     DROP VIEW pg_temp.vigie_probe_payload, pg_temp.vigie_probe_rooms, pg_temp.vigie_probe_condition,

@@ -1,5 +1,5 @@
 -- Every catalogue row that the state of a rule depends on, by its version: whatever changes one of them changes this.
--- PL/pgSQL, so that a session plans it once. What it leaves out (a role that becomes superuser) vigie.rules_bad() sees within the hour.
+-- PL/pgSQL, so that a session plans it once. What it leaves out (rights that a role inherits) vigie.rules_bad() sees within the hour.
 CREATE OR REPLACE FUNCTION vigie.rule_fingerprint()
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -15,7 +15,8 @@ BEGIN
     ), fires AS MATERIALIZED (
         SELECT t.xmin, t.ctid, t.tgfoid FROM used u JOIN pg_trigger t ON t.tgrelid = u.oid
     )
-    SELECT md5(string_agg(concat(v.what, v.xmin, v.ctid), ' ' ORDER BY v.what, v.ctid))
+    SELECT md5((SELECT concat(o.rolsuper, o.rolbypassrls) FROM pg_roles o WHERE o.rolname = 'vigie_owner')
+               || string_agg(concat(v.what, v.xmin, v.ctid), ' ' ORDER BY v.what, v.ctid))
       FROM (SELECT 'rule' AS what, xmin, ctid FROM vigie.rule
             UNION ALL SELECT 'sensitive', xmin, ctid FROM vigie.sensitive
             UNION ALL SELECT 'allowed_function', xmin, ctid FROM vigie.allowed_function

@@ -11,10 +11,11 @@ DECLARE
     name text := format('vigie_gen.%I', vigie.rule_object_name(r.event, op));
 BEGIN
     IF EXISTS (SELECT FROM pg_proc p WHERE p.oid = present AND p.prosrc = body AND p.prosecdef
-                  AND p.proowner = 'vigie_owner'::regrole AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp']) THEN
+                  AND p.proowner = 'vigie_owner'::regrole AND p.proconfig = vigie.rule_settings()) THEN
         RETURN NULL;
     END IF;
-    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+                        SET search_path = pg_catalog, pg_temp SET row_security = off AS %L',
                    name, body);
     EXECUTE format('ALTER FUNCTION %s() OWNER TO vigie_owner', name);
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', name);

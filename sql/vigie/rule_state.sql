@@ -4,6 +4,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
     SELECT coalesce(vigie.rule_trigger_trouble(r, op), vigie.rule_column_trouble(r), vigie.rule_privilege_trouble(r),
+                    'row-level security applies to vigie_owner: ' || vigie.rule_filtered_lookup(r),
                     vigie.rule_function_trouble(r), vigie.rule_protected(r),
                     CASE WHEN r.paused IS NOT NULL THEN 'paused' ELSE 'ok' END)
 $fn$;

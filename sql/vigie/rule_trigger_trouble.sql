@@ -16,6 +16,7 @@ BEGIN
         WHEN t.oid IS NULL THEN 'trigger missing'
         WHEN t.tgenabled <> 'O' THEN 'trigger disabled'
         WHEN (SELECT p.prosrc <> vigie.rule_body(r, op) OR NOT p.prosecdef OR p.proowner <> 'vigie_owner'::regrole
+                     OR p.proconfig IS DISTINCT FROM vigie.rule_settings()
                 FROM pg_proc p WHERE p.oid = generated) THEN 'function changed by hand'
         WHEN NOT vigie.rule_trigger_is_right(r, op) THEN 'trigger changed by hand'
     END;

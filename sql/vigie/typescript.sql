@@ -7,12 +7,14 @@ AS $fn$
         || coalesce(string_agg(
                coalesce('  /** ' || replace(r.comment, '*/', '* /') || E' */\n', '')
             || format(E'  %s: {\n%s  };\n', to_json(r.event),
-                   (SELECT string_agg(format(E'    %s: %s | null;\n',
+                   (SELECT string_agg(format(E'    %s: %s%s;\n',
                                CASE WHEN f->>'name' ~ '^[A-Za-z_$][A-Za-z0-9_$]*$' THEN f->>'name' ELSE to_json(f->>'name')::text END,
-                               vigie.rule_typescript_type(f->>'type')), '' ORDER BY n)
+                               vigie.rule_typescript_type(f->>'type'),
+                               CASE WHEN vigie.rule_never_null(r, items[n]) THEN '' ELSE ' | null' END), '' ORDER BY n)
                       FROM jsonb_array_elements(r.fields) WITH ORDINALITY AS t(f, n))), '' ORDER BY r.event), '')
         || E'}\n'
       FROM vigie.rule r
+     CROSS JOIN LATERAL vigie.rule_items('payload', r.payload) AS items
 $fn$;
 
 COMMENT ON FUNCTION vigie.typescript() IS 'TypeScript interface of all events and their payloads';

@@ -76,8 +76,8 @@ SELECT is((SELECT string_agg(DISTINCT a.attrelid::regclass || '.' || a.attname, 
 SELECT ok(NOT has_table_privilege('vigie_owner', 'public.devis', 'SELECT') AND NOT has_any_column_privilege('vigie_owner', 'public.messages', 'SELECT'),
     'and no column of the tables that publish');
 SELECT is_empty($$ SELECT proname FROM pg_proc p WHERE pronamespace = 'vigie_gen'::regnamespace
-        AND (NOT prosecdef OR proowner <> 'vigie_owner'::regrole OR proconfig <> ARRAY['search_path=pg_catalog, pg_temp']) $$,
-    'generated functions are SECURITY DEFINER, owned by vigie_owner, with a fixed search_path');
+        AND (NOT prosecdef OR proowner <> 'vigie_owner'::regrole OR proconfig <> ARRAY['search_path=pg_catalog, pg_temp', 'row_security=off']) $$,
+    'generated functions are SECURITY DEFINER, owned by vigie_owner, with a fixed search_path and without policies');
 SELECT is_empty($$ SELECT proname FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(proacl, acldefault('f', proowner))) g
         WHERE pronamespace IN ('vigie_gen'::regnamespace, 'vigie'::regnamespace) AND g.grantee NOT IN ('vigie_owner'::regrole, 'vigie_bridge'::regrole) $$,
     'nobody but vigie_owner and vigie_bridge may execute anything of ours');

@@ -1,7 +1,7 @@
 -- Promise 4: whatever happens to a rule, the business write commits, and the loss is counted.
 \ir helper/rules.sql
 \ir helper/second.sql
-SELECT plan(35);
+SELECT plan(49);
 
 -- Does the write, says whether it was kept and how many events were lost by it.
 CREATE FUNCTION t.write(statement text, name text) RETURNS text LANGUAGE plpgsql AS $$
@@ -113,6 +113,44 @@ UPDATE vigie.config SET value = '10' WHERE name = 'max_payload_bytes';
 SELECT is(t.insert_devis(), '2 written, 0 published, 2 lost', 'payloads above the ceiling');
 ROLLBACK;
 BEGIN;
+ROLLBACK;
+
+-- Policies of a looked-up table are its owner's code, and must never run as vigie_owner
+CREATE TABLE t.spied (who name, reads_our_secret boolean);
+GRANT INSERT ON t.spied TO PUBLIC;
+CREATE FUNCTION t.spy() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO t.spied SELECT current_user, has_table_privilege('vigie.secret', 'SELECT');
+    RETURN true;
+END $$;
+BEGIN;
+CREATE POLICY spy ON public.clients USING (t.spy());
+ALTER TABLE public.clients ENABLE ROW LEVEL SECURITY;
+SELECT is(t.insert_devis(), '2 written, 0 published, 2 lost', 'row-level security that came after the rule');
+SELECT is(t.sign_devis(), '2 written, 0 published, 2 lost', 'in a row trigger too');
+SELECT ok(t.lost('42501%row-level security%') > 0, 'is counted with its reason');
+SELECT is_empty('SELECT * FROM t.spied', 'and the policy did not run');
+SELECT is(t.state('devis:created'), 'row-level security applies to vigie_owner: public.clients', 'the rule says so');
+SELECT ok(vigie.rules_bad() > 0, 'and so does the figure that the bridge shows');
+SELECT t.refused($$ SELECT vigie.assert_ok('devis:created') $$, '55000', '%not in order', 'assert_ok() fails');
+SELECT t.refused($$ SELECT vigie.publish('test:rls', 'public.devis', 'update', 'rec.id, client.name AS n', 'company:{company_id}', lookups => ARRAY[vigie.lookup('client', 'public.clients')]) $$,
+    '42501', 'rule test:rls: looked-up table public.clients has row-level security%', 'and it cannot be published again');
+SELECT is(t.write('UPDATE public.clients SET name = name || ''!'' WHERE id = 1', ''), '1 written, 0 published, 0 lost', 'writing the table itself');
+SAVEPOINT s;
+RESET SESSION AUTHORIZATION;
+ALTER ROLE vigie_owner BYPASSRLS;
+SET SESSION AUTHORIZATION deployer;
+DELETE FROM t.spied;
+SELECT is(t.insert_devis(), '2 written, 2 published, 0 lost', 'with BYPASSRLS the lookup works');
+SELECT is_empty('SELECT * FROM t.spied', 'and the policy does not run either');
+SELECT is(t.state('devis:created'), 'ok', 'the rule is in order');
+ROLLBACK TO s;
+ALTER TABLE public.clients DISABLE ROW LEVEL SECURITY;
+SELECT is(t.state('devis:created'), 'ok', 'without row-level security, policies or not, it is as well');
+ROLLBACK;
+BEGIN;
+ALTER FUNCTION vigie_gen."devis:created/insert"() RESET row_security;
+SELECT is(t.state('devis:created'), 'function changed by hand', 'a function without its settings is not the one of the rule');
 ROLLBACK;
 
 -- A rule that fails on some rows only

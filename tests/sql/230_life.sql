@@ -1,6 +1,6 @@
 -- The life of a rule: declare, repeat, change, pause, protect, export, take back; and every state of vigie.rules.
 \ir helper/rules.sql
-SELECT plan(50);
+SELECT plan(51);
 BEGIN;
 CREATE FUNCTION t.steps(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -110,7 +110,9 @@ SELECT t.refused('SELECT vigie.assert_ok()', '55000', 'vigie rules are not in or
 SELECT cmp_ok(vigie.rules_bad(), '>=', 6, 'rules_bad() counts them for the bridge');
 ROLLBACK TO s;
 
-SELECT matches(vigie.typescript(), E'"devis:created": \\{\n    id: number \\| null;\n    clientName: string \\| null;\n    amount: number \\| null;\n  \\};', 'typescript() describes each payload');
+SELECT matches(vigie.typescript(), E'"devis:created": \\{\n    id: number;\n    clientName: string \\| null;\n    amount: number;\n  \\};', 'typescript() describes each payload, and what cannot be null');
+SELECT is(array(SELECT vigie.rule_never_null(r, item) FROM vigie.rule r CROSS JOIN unnest(ARRAY['rec.id', 'rec . "company_id" AS x', 'rec.ID', 'new.id', 'old.id', 'rec.reason', 'client.id', 'rec.id + 1 AS id', 'rec.absent']) AS item WHERE r.event = 'devis:created'),
+    ARRAY[true, true, true, true, false, false, false, false, false], 'what cannot be null');
 SELECT is(array(SELECT vigie.rule_typescript_type(x) FROM unnest(ARRAY['bigint', 'numeric(12,2)', 'boolean', 'jsonb', 'text[]', 'uuid', 'integer']) x),
     ARRAY['number | string', 'number', 'boolean', 'unknown', 'Array<string | null>', 'string', 'number'], 'types of TypeScript');
 SELECT * FROM finish();
