@@ -30,13 +30,14 @@ struct room {
     char name[];
 };
 
-/* The sessions of one user, for the limit per user. Two issuers may each have a user of that name:
- * they share the room `user:{name}`, not the limit. */
+/* The sessions of one user, for the limits per user. Two issuers may each have a user of that name:
+ * they share the room `user:{name}`, not the limits. */
 struct user {
     UT_hash_handle hh;
     struct session *sessions; /* utlist, oldest first */
     unsigned count;
-    char name[]; /* and behind its end the issuer's: both are the key */
+    unsigned pending; /* questions to the database that wait for an answer, of all of them */
+    char name[];      /* and behind its end the issuer's: both are the key */
 };
 
 /* A frame that all live sessions of a company and a protocol share. */

@@ -37,6 +37,7 @@ enum {
     READY_WAIT_MS = 10000, /* how long `ready` may wait for the database */
     WARN_AHEAD_US = 60000000,
     PENDING_MAX = 64,
+    USER_PENDING_MAX = 256,  /* in all sessions: a part of what waits for a company */
     RENEWAL_EVERY_MS = 6000, /* looking at a signature is dear: so often, */
     RENEWAL_BURST = 10,      /* but for so many that were saved up */
     OWN_BYTES = 16384, /* of the queue, beyond its budget: for what is said to one session alone */
@@ -203,6 +204,8 @@ static void leave_everything(struct session *session)
         room_leave(session, session->seat_count - 1u);
     for (unsigned i = 0; i < session->pending_count; i++)
         free(session->pending[i].room);
+    if (session->user)
+        session->user->pending -= session->pending_count;
     session->pending_count = 0;
     leave_user(session);
     if (session->company) {
@@ -884,17 +887,21 @@ static void add_pending(struct session *session, const char *room, int64_t id)
     uint8_t tag = take_tag(session);
     session->pending[session->pending_count++] =
         (struct pending_join){.room = mem_strdup(room), .id = id, .tag = tag};
+    session->user->pending++;
 }
 
 static void drop_pending(struct session *session, struct pending_join *join)
 {
     free(join->room);
     *join = session->pending[--session->pending_count];
+    session->user->pending--;
 }
 
 static bool ask_permission(struct session *session, const char *room, int64_t id)
 {
     struct hub *hub = session->hub;
+    if (session->user->pending >= USER_PENDING_MAX)
+        return false;
     add_pending(session, room, id);
     struct pending_join *join = &session->pending[session->pending_count - 1];
     char *claims = claims_json(session);

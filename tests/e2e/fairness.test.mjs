@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { addClient } from './lib/business.mjs';
+import { addClient, addClients } from './lib/business.mjs';
 import { Session } from './lib/session.mjs';
 import { poll } from './lib/wait.mjs';
 import { World } from './lib/world.mjs';
@@ -90,4 +90,34 @@ test('without its database a bridge says of a room that it is unavailable', asyn
     const { type, code } = await session.join('project:1');
     assert.deepEqual([type, code], ['error', 'unavailable']);
     await session.bye();
+});
+
+test('a reader that stopped is closed also when nothing waits in its queue', { timeout: 60_000 }, async (t) => {
+    const { bridge, business } = await world.enter(t, { config: { limits: { slow_timeout: '1s' } } });
+    const stopped = async () => {
+        const session = await Session.open(bridge, { token: world.token({ company: '1' }) });
+        session.socket.pause();
+        return session;
+    };
+    const large = () => addClients(business, 1, 'large', 1, { padding: 15_000 });
+    const sent = () => bridge.metric('vigie_deliveries_total');
+    // The kernel and the library take so many, each by itself: the next one waits in the queue.
+    const probe = await stopped();
+    let taken = 0;
+    for (; (await bridge.metric('vigie_queued_bytes')) === 0; taken++) {
+        const before = await sent();
+        await large();
+        await poll(async () => (await sent()) > before, { what: 'delivery' });
+    }
+    probe.destroy();
+    await poll(async () => (await bridge.metric('vigie_sessions')) === 0, { what: 'end of the probe' });
+    const session = await stopped();
+    for (let i = 0; i < taken - 1; i++) {
+        const before = await sent();
+        await large();
+        await poll(async () => (await sent()) > before, { what: 'delivery' });
+    }
+    assert.equal(await bridge.metric('vigie_queued_bytes'), 0);
+    await bridge.event('session_close', { fields: { reason: 'slow_consumer' }, within: 6000 });
+    session.destroy();
 });
