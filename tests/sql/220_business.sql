@@ -116,20 +116,20 @@ BEGIN;
 ROLLBACK;
 
 -- Policies of a looked-up table are its owner's code, and must never run as vigie_owner
-CREATE TABLE t.spied (who name, reads_our_secret boolean);
-GRANT INSERT ON t.spied TO PUBLIC;
-CREATE FUNCTION t.spy() RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE TABLE public.spied (who name, reads_our_secret boolean);
+GRANT INSERT ON public.spied TO PUBLIC;
+CREATE FUNCTION public.spy() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO t.spied SELECT current_user, has_table_privilege('vigie.secret', 'SELECT');
+    INSERT INTO public.spied SELECT current_user, has_table_privilege('vigie.secret', 'SELECT');
     RETURN true;
 END $$;
 BEGIN;
-CREATE POLICY spy ON public.clients USING (t.spy());
+CREATE POLICY spy ON public.clients USING (public.spy());
 ALTER TABLE public.clients ENABLE ROW LEVEL SECURITY;
 SELECT is(t.insert_devis(), '2 written, 0 published, 2 lost', 'row-level security that came after the rule');
 SELECT is(t.sign_devis(), '2 written, 0 published, 2 lost', 'in a row trigger too');
 SELECT ok(t.lost('42501%row-level security%') > 0, 'is counted with its reason');
-SELECT is_empty('SELECT * FROM t.spied', 'and the policy did not run');
+SELECT is_empty('SELECT * FROM public.spied', 'and the policy did not run');
 SELECT is(t.state('devis:created'), 'row-level security applies to vigie_owner: public.clients', 'the rule says so');
 SELECT ok(vigie.rules_bad() > 0, 'and so does the figure that the bridge shows');
 SELECT t.refused($$ SELECT vigie.assert_ok('devis:created') $$, '55000', '%not in order', 'assert_ok() fails');
@@ -140,9 +140,9 @@ SAVEPOINT s;
 RESET SESSION AUTHORIZATION;
 ALTER ROLE vigie_owner BYPASSRLS;
 SET SESSION AUTHORIZATION deployer;
-DELETE FROM t.spied;
+DELETE FROM public.spied;
 SELECT is(t.insert_devis(), '2 written, 2 published, 0 lost', 'with BYPASSRLS the lookup works');
-SELECT is_empty('SELECT * FROM t.spied', 'and the policy does not run either');
+SELECT is_empty('SELECT * FROM public.spied', 'and the policy does not run either');
 SELECT is(t.state('devis:created'), 'ok', 'the rule is in order');
 ROLLBACK TO s;
 ALTER TABLE public.clients DISABLE ROW LEVEL SECURITY;
