@@ -69,17 +69,24 @@ static void put_rooms(struct buf *text, const struct session *session)
     buf_char(text, ']');
 }
 
+void native_put_session(struct buf *text, const struct session *session, const char *cursor,
+                        bool resumed)
+{
+    buf_fmt(text, "\"session\":\"%016" PRIx64 "\"", session->id);
+    member(text, "user", session->user->name);
+    member(text, "company", session->company->id);
+    put_rooms(text, session);
+    member(text, "cursor", cursor);
+    buf_str(text, resumed ? ",\"resumed\":true" : ",\"resumed\":false");
+}
+
 static struct frame *say_ready(const struct session *session, const char *cursor, bool resumed,
                                int64_t expires_in_s, int64_t heartbeat_s)
 {
     struct buf text = begin("ready");
-    text.ceiling_bytes = 65536 + MESSAGE_MAX; /* the names of all its rooms */
-    buf_fmt(&text, ",\"session\":\"%016" PRIx64 "\"", session->id);
-    member(&text, "user", session->user->name);
-    member(&text, "company", session->company->id);
-    put_rooms(&text, session);
-    member(&text, "cursor", cursor);
-    buf_str(&text, resumed ? ",\"resumed\":true" : ",\"resumed\":false");
+    text.ceiling_bytes = NATIVE_READY_MAX;
+    buf_char(&text, ',');
+    native_put_session(&text, session, cursor, resumed);
     number(&text, "expires_in", expires_in_s);
     number(&text, "heartbeat", heartbeat_s);
     return finish(&text);

@@ -2,9 +2,16 @@
 #ifndef VIGIE_PROTO_NATIVE_H
 #define VIGIE_PROTO_NATIVE_H
 
+#include "base/buf.h"
 #include "core/session.h"
 
 extern const struct protocol native_protocol;
+
+/* What `ready` says of a session, as members of an object, for the doors that say it too: session,
+ * user, company, rooms, cursor, resumed. Fits NATIVE_READY_MAX with much to spare. */
+enum { NATIVE_READY_MAX = 256 * 1024 };
+void native_put_session(struct buf *text, const struct session *session, const char *cursor,
+                        bool resumed);
 
 /* What a client may say. */
 enum native_type {

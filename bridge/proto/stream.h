@@ -15,11 +15,18 @@ struct stream_request {
     size_t room_count;
 };
 
-/* Takes one query argument, decoded, as "name=value". Unknown names are ignored. False when it is
- * refused: a token in the URL, a second cursor or ticket, too many rooms, a ticket that cannot be
- * one. `last_event_id` and `cursor` are the same thing; the header, given afterwards with
- * stream_take_header(), wins. */
+/* Takes one query argument, decoded, as "name=value" with a NUL behind its `len` bytes:
+ *
+ *     cursor=, last_event_id=   the same thing: where to go on; empty: nowhere
+ *     ticket=                   43 characters of base64url
+ *     room=                     a room on request; again for each, at most STREAM_ROOMS_MAX
+ *
+ * Unknown names are ignored. False when it is refused: a token in the URL, a second cursor or
+ * ticket, too many rooms or one without a name, a ticket that cannot be one, a NUL inside. */
 bool stream_take(struct stream_request *request, const char *argument, size_t len);
+
+/* The header Last-Event-ID, NULL or empty when there is none; given after the arguments, it wins:
+ * an EventSource comes back with the URL it began with, and with what it has heard since. */
 void stream_take_header(struct stream_request *request, const char *last_event_id);
 
 #endif

@@ -27,3 +27,10 @@ struct frame *wsframe_new(unsigned opcode, const void *payload, size_t len)
         memcpy(frame->bytes + head, payload, len);
     return frame;
 }
+
+const void *wsframe_payload(const struct frame *frame, size_t *len)
+{
+    size_t head = frame->bytes[1] < 126 ? 2 : frame->bytes[1] == 126 ? 4 : 10;
+    *len = frame->len - head;
+    return frame->bytes + head;
+}

@@ -10,6 +10,9 @@ enum { WSFRAME_HEADER_MAX = 10 };
 /* A whole frame with its header, ready for the socket; the caller owns it. */
 struct frame *wsframe_new(unsigned opcode, const void *payload, size_t len) MUST_USE;
 
+/* What such a frame carries, without its header: `*len` bytes, borrowed from it. */
+const void *wsframe_payload(const struct frame *frame, size_t *len);
+
 /* The header alone, for `len` bytes of payload; returns its size. */
 size_t wsframe_header(unsigned char header[WSFRAME_HEADER_MAX], unsigned opcode, size_t len);
 
