@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables of scripts/demo
 # The demo's bridge: binary, certificate, key, tokens, page, configuration, process.
-# Sourced by scripts/demo: uses its root, state, binary, runner, as_runner and bridge_url.
+# Sourced by scripts/demo: uses its root, state, binary, runner, as_runner and bridge_url. Fills bridge_pid.
 
 issuer=https://demo.vigie.localhost/
 audience=vigie-demo
@@ -93,7 +93,8 @@ make_site()
     [ "$(wc -l <"$state/people.tsv")" -eq 3 ] ||
         die 'companies 1 and 2 with an admin and a technician were not found in the database'
 
-    psql -XqAt -v "people=$(cat "$state/people.tsv")" "$(cat "$state/database.url")" >"$state/site/tokens.json" <<'EOF'
+    PEOPLE=$state/people.tsv psql -XqAt "$(cat "$state/database.url")" >"$state/site/tokens.json" <<'EOF'
+\set people `cat "$PEOPLE"`
 WITH person AS (
     SELECT n, string_to_array(line, E'\t') AS f
       FROM string_to_table(:'people', E'\n') WITH ORDINALITY AS t (line, n)
@@ -170,7 +171,8 @@ start_bridge()
     : >"$state/bridge.log"
     give_to_runner "$state/bridge.log"
     "${as_runner[@]}" setsid "$state/vigie" --config "$state/vigie.yaml" >>"$state/bridge.log" 2>&1 </dev/null 9>&- &
-    remember_process "$state/bridge.pid" $!
+    bridge_pid=$!
+    remember_process "$state/bridge.pid" "$bridge_pid"
     if ! wait_until 30 "$state/bridge.pid" bridge_said ready; then
         tail -n 20 "$state/bridge.log" >&2
         die "the bridge did not get ready; its log is $state/bridge.log"

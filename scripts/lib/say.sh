@@ -17,9 +17,20 @@ say()
     printf '%s\n' "$*"
 }
 
+# Text without the passwords of the URLs in it: too much is masked rather than too little.
+mask()
+{
+    sed -E 's#(://[^:/@[:space:]]*):[^[:space:]]*@#\1:…@#g; s#(password=)[^&[:space:]]*#\1…#g'
+}
+
+warn()
+{
+    printf '%s: %s\n' "$(basename "$0")" "$*" | mask >&2
+}
+
 die()
 {
-    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    warn "$@"
     exit 1
 }
 
@@ -30,8 +41,8 @@ quietly() # log, command…
     shift
     "$@" >"$log" 2>&1 </dev/null || status=$?
     if [ "$status" -ne 0 ]; then
-        cat "$log" >&2
-        printf '%s: failed (%s): %s\n' "$(basename "$0")" "$status" "$*" >&2
+        mask <"$log" >&2
+        warn "failed ($status): $*"
     fi
     return "$status"
 }
