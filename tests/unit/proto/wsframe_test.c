@@ -63,6 +63,21 @@ static void a_ping_is_final_unmasked_and_may_be_empty(void **state)
     frame_unref(frame);
 }
 
+static void what_a_frame_carries_lies_behind_its_header(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {0, 1, 125, 126, 65535, 65536, 70000};
+    for (size_t i = 0; i < COUNT(lens); i++) {
+        size_t len = 1;
+        struct frame *frame = wsframe_new(WSFRAME_TEXT, payload, lens[i]);
+        const void *carried = wsframe_payload(frame, &len);
+        assert_int_equal(len, lens[i]);
+        if (len)
+            assert_memory_equal(carried, payload, len);
+        frame_unref(frame);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -70,6 +85,7 @@ int main(void)
         cmocka_unit_test(a_middle_length_has_two_bytes_more),
         cmocka_unit_test(a_long_length_has_eight_bytes_more),
         cmocka_unit_test(a_ping_is_final_unmasked_and_may_be_empty),
+        cmocka_unit_test(what_a_frame_carries_lies_behind_its_header),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
 }
