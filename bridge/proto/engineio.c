@@ -122,15 +122,18 @@ void engines_note_error(struct engines *engines, enum engine_error error)
     engines->errors[error]++;
 }
 
-/* A slice of them each time, so that each is visited once a second: all when times are short, as
- * the conformance tests have them. */
-static unsigned slice_of(const struct engines *engines)
+/* So many of them each time that each is visited once a second, reckoned at the second's beginning,
+ * for many may end in it; all, when times are short, as the conformance tests have them. */
+static unsigned slice_of(struct engines *engines)
 {
     const struct engine_options *options = &engines->options;
     unsigned count = HASH_COUNT(engines->by_sid);
-    bool all = options->ping_interval_ms < SHORT_MS || options->ping_timeout_ms < SHORT_MS ||
-               options->upgrade_timeout_ms < SHORT_MS || options->auth_timeout_ms < SHORT_MS;
-    return all ? count : (count + TICK_SLICES - 1) / TICK_SLICES;
+    if (options->ping_interval_ms < SHORT_MS || options->ping_timeout_ms < SHORT_MS ||
+        options->upgrade_timeout_ms < SHORT_MS || options->auth_timeout_ms < SHORT_MS)
+        return count;
+    if (engines->ticks++ % TICK_SLICES == 0)
+        engines->slice = count / TICK_SLICES + 1;
+    return engines->slice < count ? engines->slice : count;
 }
 
 void engines_tick(struct engines *engines)

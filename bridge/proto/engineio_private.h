@@ -77,6 +77,8 @@ struct engines {
     struct engine_peer *peers;
     unsigned unauthenticated;
     bool refusing;
+    unsigned ticks;
+    unsigned slice; /* of the visits, for each tick of a second */
     double *living; /* by transport */
     double *errors;
     double *upgrades;
