@@ -830,6 +830,58 @@ static void a_heartbeat_is_shared_within_a_protocol_only(void **state)
     world_open(world);
 }
 
+static void a_door_without_a_heartbeat_stays_silent(void **state)
+{
+    struct world *world = *state;
+    struct protocol silent = text_protocol;
+    silent.heartbeat = NULL;
+    silent.ping = NULL;
+    struct client *client = client_speaking(world, &silent);
+    client_auth(client, TOKEN, NULL);
+    world_wait(world, 60);
+    assert_int_equal(client->count, 1);
+    assert_false(client->closed);
+    world_close(world); /* before the protocol goes */
+    world_open(world);
+}
+
+/* The position of the session's cursor; -1: it has one that does not hold, -2: none. */
+static int64_t goes_on_from(const struct client *client)
+{
+    char text[CURSOR_TEXT_MAX];
+    int64_t seq = -1;
+    if (!session_cursor(client->session, text))
+        return -2;
+    (void)cursor_read(client->world->hub->codec, "acme", text, &seq);
+    return seq;
+}
+
+static void where_to_go_on_is_after_all_that_was_queued(void **state)
+{
+    struct world *world = *state;
+    struct client *client = client_in(world, TOKEN, NULL);
+    assert_int_equal(goes_on_from(client), 0);
+    client_stall(client);
+    world_publish(world, "acme", "company:acme", "x");
+    assert_int_equal(goes_on_from(client), 1);
+    world_publish(world, "rival", "company:rival", "x");
+    assert_int_equal(goes_on_from(client), 2);
+    session_close(client->session, CLOSE_REPLACED);
+    assert_int_equal(goes_on_from(client), -2);
+}
+
+static void before_its_gap_was_told_a_session_goes_on_nowhere(void **state)
+{
+    struct world *world = *state;
+    static const char *const rooms[] = {"conversation:9"};
+    struct client *client = client_new(world);
+    assert_int_equal(goes_on_from(client), -2);
+    session_auth(client->session, TOKEN, strlen(TOKEN), "AAAAAAAAAAAAAAAAAAAAAA", rooms, 1);
+    assert_int_equal(goes_on_from(client), -1);
+    world_allow(world, true);
+    assert_int_equal(goes_on_from(client), 0);
+}
+
 static void a_heartbeat_after_a_restore_has_a_cursor_that_holds(void **state)
 {
     struct world *world = *state;
@@ -1046,6 +1098,9 @@ int main(void)
         TEST(a_quiet_session_hears_a_heartbeat_with_a_cursor),
         TEST(sessions_of_a_company_share_the_heartbeat),
         TEST(a_heartbeat_is_shared_within_a_protocol_only),
+        TEST(a_door_without_a_heartbeat_stays_silent),
+        TEST(where_to_go_on_is_after_all_that_was_queued),
+        TEST(before_its_gap_was_told_a_session_goes_on_nowhere),
         TEST(a_heartbeat_after_a_restore_has_a_cursor_that_holds),
         TEST(what_waits_is_a_sign_of_life_already),
         TEST(one_that_answers_nothing_is_dead),
