@@ -124,7 +124,7 @@ bool poll_is_due(struct session *session)
         return false;
     if (!session->resumed || session->leave_ms)
         return true;
-    return frame && (kind_of(frame) == NOTE_GAP || !is_coming(session));
+    return frame && !is_coming(session);
 }
 
 struct answer {

@@ -223,6 +223,19 @@ static void users_of_a_name_are_told_apart_by_company(void **state)
     assert_string_equal(taken(first), "42/u7");
 }
 
+static void users_of_a_name_are_told_apart_by_issuer(void **state)
+{
+    (void)state;
+    char text[TICKET_TEXT_MAX];
+    char first[TICKET_TEXT_MAX];
+    struct identity identity = somebody("42", "u7");
+    identity.issuer = "other";
+    assert_true(ticket_issue(office.store, &identity, first));
+    for (int i = 0; i < TICKETS_PER_USER; i++)
+        issue("42", "u7", text);
+    assert_string_equal(taken(first), "42/u7");
+}
+
 static void when_too_many_wait_nobody_loses_one_to_another(void **state)
 {
     (void)state;
@@ -233,8 +246,9 @@ static void when_too_many_wait_nobody_loses_one_to_another(void **state)
         issue("42", user, texts[i]);
     }
     assert_true(refused("42", "new"));
-    assert_true(refused("42", "u2")); /* it has eight */
-    assert_metric("refused", 2);
+    assert_true(refused("42", "newer")); /* and nothing is kept of it */
+    assert_true(refused("42", "u2"));    /* it has eight */
+    assert_metric("refused", 3);
     issue("42", "u0", texts[0]); /* in the place of its own oldest */
     assert_int_equal(ticket_count(office.store), 40);
     assert_string_equal(taken(texts[1]), "42/u0");
@@ -268,6 +282,7 @@ int main(void)
         T(time_forgets_what_nobody_used),
         T(one_too_many_makes_the_oldest_of_that_user_void),
         T(users_of_a_name_are_told_apart_by_company),
+        T(users_of_a_name_are_told_apart_by_issuer),
         T(when_too_many_wait_nobody_loses_one_to_another),
         T(a_reload_counts_for_what_comes_after_it),
     };

@@ -369,6 +369,7 @@ static void before_a_gap_was_told_there_is_no_cursor_to_go_on_from(void **state)
     struct poll poll;
     struct world *world = *state;
     ask_for(world, &poll, "AAAAAAAAAAAAAAAAAAAAAA", "conversation:9");
+    assert_false(poll_is_due(poll.session));
     answer(&poll);
     assert_false(has(&poll, "gap"));
     char cursor[CURSOR_TEXT_MAX];
@@ -390,6 +391,20 @@ static void a_bridge_that_stops_says_when_to_come_back(void **state)
     world_turn(world);
     assert_true(has(&poll, "{\"events\":[],\"cursor\":\""));
     assert_true(has(&poll, "\",\"retry_after_ms\":"));
+    end(world, &poll);
+}
+
+static void one_that_finds_the_bridge_stopping_does_not_wait(void **state)
+{
+    struct poll poll;
+    struct world *world = *state;
+    char cursor[CURSOR_TEXT_MAX];
+    begin(world, cursor);
+    ask_for(world, &poll, cursor, "conversation:9");
+    hub_drain(world->hub, 5000); /* before `ready`, so that nobody is told */
+    world_allow(world, true);
+    world_turn(world);
+    assert_non_null(poll.body);
     end(world, &poll);
 }
 
@@ -429,6 +444,7 @@ int main(void)
         TEST(before_it_is_known_where_to_begin_its_cursor_is_where_it_was),
         TEST(before_a_gap_was_told_there_is_no_cursor_to_go_on_from),
         TEST(a_bridge_that_stops_says_when_to_come_back),
+        TEST(one_that_finds_the_bridge_stopping_does_not_wait),
         TEST(one_that_is_closed_is_never_due),
     };
     return RUN(tests);
