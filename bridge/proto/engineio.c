@@ -54,14 +54,12 @@ struct engines *engines_new(const struct engine_options *options)
 
 static void free_closed(struct engines *engines)
 {
-    struct engine *engine;
-    struct engine *next;
-    LL_FOREACH_SAFE(engines->closed, engine, next)
-    {
+    while (engines->closed) {
+        struct engine *engine = engines->closed;
+        LL_DELETE(engines->closed, engine);
         free(engine->last);
         free(engine);
     }
-    engines->closed = NULL;
 }
 
 /* As if all of its requests and sockets had gone by themselves. */

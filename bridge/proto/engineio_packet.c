@@ -75,7 +75,9 @@ static char for_urls(char c)
         return '-';
     if (c == '/')
         return '_';
-    return c == '-' || c == '_' ? '=' : c; /* theirs only: refused as what is none */
+    if (c == '-' || c == '_')
+        return '='; /* theirs only: refused as what is none */
+    return c;
 }
 
 void *engine_base64_decode(const char *text, size_t len, size_t *out_len)

@@ -2,6 +2,7 @@
  * `5` or is dropped, and the polling goes on as if it had never been there. */
 #include "proto/engineio_private.h"
 
+#include <assert.h>
 #include <string.h>
 
 void engine_attach_probe(struct engine *engine, struct engine_socket *socket)
@@ -41,29 +42,19 @@ static void take_probe(struct engine *engine)
     engine_answer_get(engine);
 }
 
-static void answer_noop(struct engine *engine)
-{
-    struct engine_http *get = engine->get;
-    if (!get)
-        return;
-    engine_detach(engine, get);
-    engine->owner->options.edge->answer(get, 200, false, "6", 1);
-}
-
 static void upgrade(struct engine *engine)
 {
     struct engines *owner = engine->owner;
     int64_t took_ms = engine_now(engine) - engine->probed_ms;
+    assert(!engine->get); /* once probed, none waits */
     engine->socket = engine->probe;
     engine->probe = NULL;
     engine->socket->probe = false;
-    engine->probed = false;
     engine->stage = ENGINE_WEBSOCKET;
     owner->living[0]--;
     owner->living[1]++;
     owner->upgrades[UPGRADE_OK]++;
     histogram_add(owner->upgrade_seconds, (double)took_ms / 1000);
-    answer_noop(engine);
     owner->options.edge->wake(engine->socket);
 }
 

@@ -318,6 +318,23 @@ static void who_speaks_too_much_is_closed(void **state)
     assert_string_equal(door.heard.bytes, "a|b|c|d|e|f|g|");
 }
 
+static void silence_saves_up_two_seconds_at_most(void **state)
+{
+    (void)state;
+    door.known_at_once = true;
+    door.options.packets_per_second = 2;
+    door_limit(&door);
+    const char *sid = door_shake(&door);
+    door_now_ms += 20000;
+    assert_answer(door_post(&door, sid,
+                            "4a\x1e"
+                            "4b\x1e"
+                            "4c\x1e"
+                            "4d"),
+                  200, "ok");
+    assert_answer(door_post(&door, sid, "4e"), 400, "");
+}
+
 static void so_it_is_on_a_socket(void **state)
 {
     (void)state;
@@ -741,8 +758,13 @@ static void one_whose_time_is_over_is_not_found_before_any_tick(void **state)
     door.options.ping_timeout_ms = 200;
     door_limit(&door);
     const char *sid = door_shake(&door);
-    door_pass(&door, 400);
-    door_now_ms += 100;
+    door_now_ms += 250;
+    engines_tick(door.engines);
+    door_now_ms += 150;
+    engines_tick(door.engines); /* the ping, late: its answer is due no later */
+    door_now_ms += 99;
+    assert_answer(door_get(&door, sid), 200, "2");
+    door_now_ms += 1;
     assert_refused(door_get(&door, sid), ENGINE_UNKNOWN_SID);
     assert_ended(CLOSE_DEAD);
 }
@@ -773,6 +795,21 @@ static void another_packet_puts_off_the_end_once(void **state)
     door_post(&door, sid, "4b");
     door_pass(&door, 2000);
     assert_ended(CLOSE_DEAD);
+}
+
+static void and_again_with_the_next_ping(void **state)
+{
+    (void)state;
+    door.known_at_once = true;
+    const char *sid = door_shake(&door);
+    door_pass(&door, 44000);
+    door_post(&door, sid, "6");
+    door_pass(&door, 10000);
+    door_post(&door, sid, "3");
+    door_pass(&door, 44000);
+    door_post(&door, sid, "6");
+    door_pass(&door, 15000);
+    assert_int_equal(door.ended, 0);
 }
 
 static void a_pong_that_nobody_asked_for_puts_off_no_ping(void **state)
@@ -1325,6 +1362,7 @@ int main(void)
         TEST(a_stranger_is_closed_in_time),
         TEST(one_that_is_known_stays_until_it_is_not),
         TEST(who_speaks_too_much_is_closed),
+        TEST(silence_saves_up_two_seconds_at_most),
         TEST(so_it_is_on_a_socket),
         TEST(bodies_that_are_too_long_are_counted_too),
         TEST(a_post_has_a_thousand_packets_at_most),
@@ -1358,6 +1396,7 @@ int main(void)
         TEST(one_whose_time_is_over_is_not_found_before_any_tick),
         TEST(one_that_was_asked_late_has_time_to_answer),
         TEST(another_packet_puts_off_the_end_once),
+        TEST(and_again_with_the_next_ping),
         TEST(a_pong_that_nobody_asked_for_puts_off_no_ping),
         TEST(a_ping_of_the_client_ends_it),
         TEST(a_held_get_hears_the_last_words),
