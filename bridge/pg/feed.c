@@ -34,7 +34,8 @@
  * bounds a bridge that died with the lock, a pooler, or a fault of ours.
  *
  * Bells can be forged by any role of the database. One costs a look that finds nothing; there is
- * never more than one look under way and one to follow, and looks in vain are paid with time.
+ * never more than one look under way and one to follow, and looks in vain are paid with time. One
+ * that says that the epoch has changed costs a vigie.hello(), once a second at most.
  *
  * pace.c decides all this, as a pure function of what it is told; this file does it.
  *
@@ -49,6 +50,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sql/hello.h"
 #include "sql/pull.h"
 #include "sql/sleep.h"
 #include "sql/wake.h"
@@ -62,9 +64,11 @@ enum {
     FAILURES_MAX = 3, /* in a row; then a new connection may do better */
     SHRINK = 4,       /* a look that timed out is followed by one for so many times less */
     GROW = 64,        /* and so many that did not lead back to batch_rows */
+    DOUBT_MS = 1000,  /* anybody can say that the epoch has changed: asked this often at most */
     MANY_ROWS = 100,  /* as many at once, and more may wait: positions are given in batches too */
 };
 
+enum { HELLO_EPOCH = 1 };
 enum { SEQ, COMPANY, CHANNEL, NAME, ROOMS, PAYLOAD, AT, COLUMNS };
 
 struct feed {
@@ -75,6 +79,8 @@ struct feed {
     int max_rows;          /* that the next look asks for */
     int64_t position;
     bool running;
+    bool doubted;
+    int64_t doubt_at_ms; /* not before */
     int failures;
 };
 
@@ -238,6 +244,27 @@ static void on_woke(void *arg, const PGresult *result)
     turn(feed);
 }
 
+static void on_epoch(void *arg, const PGresult *result)
+{
+    struct feed *feed = arg;
+    if (!went_well(feed, result, "vigie.hello()"))
+        return;
+    if (PQntuples(result) == 1)
+        feed->options.on_epoch(feed->options.arg, PQgetvalue(result, 0, HELLO_EPOCH));
+    turn(feed);
+}
+
+static bool ask_epoch(struct feed *feed)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (!feed->doubted || now_ms < feed->doubt_at_ms)
+        return false;
+    feed->doubted = false;
+    feed->doubt_at_ms = now_ms + DOUBT_MS;
+    link_send(feed->options.link, sql_hello, NULL, 0, on_epoch, feed);
+    return true;
+}
+
 static void pull(struct feed *feed)
 {
     char after[24];
@@ -253,11 +280,13 @@ static void turn(void *arg)
 {
     struct feed *feed = arg;
     *feed->options.awake = feed->running && feed->pace.mode == PACE_AWAKE;
-    if (!feed->running || !link_ready(feed->options.link))
+    if (!feed->running || !link_ready(feed->options.link) || ask_epoch(feed))
         return;
     int64_t wait_ms;
     switch (pace_next(&feed->pace, clock_mono_ms(), &wait_ms)) {
     case PACE_WAIT:
+        if (feed->doubted && wait_ms > DOUBT_MS)
+            wait_ms = DOUBT_MS;
         loop_timer_start(feed->turn, wait_ms, 0);
         break;
     case PACE_LOOK:
@@ -272,6 +301,12 @@ static void turn(void *arg)
     }
 }
 
+void feed_doubt(struct feed *feed)
+{
+    feed->doubted = true;
+    turn(feed);
+}
+
 void feed_ring(struct feed *feed, enum pace_bell bell)
 {
     if (!feed->running)
@@ -283,6 +318,7 @@ void feed_ring(struct feed *feed, enum pace_bell bell)
 void feed_start(struct feed *feed, int64_t position)
 {
     feed->running = true;
+    feed->doubted = false;
     feed->position = position;
     feed->failures = 0;
     pace_start(&feed->pace, feed->options.busy_poll_ms, feed->options.safety_poll_ms,

@@ -24,6 +24,8 @@ struct feed_options {
     double *awake;
 
     void *arg;
+    /* The epoch of now, after feed_doubt(). */
+    void (*on_epoch)(void *arg, const char *epoch);
     /* Borrowed; `count` may be 0 when no row of a batch could be read. */
     /* Positions up to `upto`, after the one reached, can no longer be read. Comes before on_events.
      */
@@ -39,6 +41,8 @@ void feed_free(struct feed *feed);
 void feed_start(struct feed *feed, int64_t position);
 /* The link is lost. */
 void feed_stop(struct feed *feed);
+/* Somebody says that the epoch has changed: asks for it, soon. */
+void feed_doubt(struct feed *feed);
 /* A bell rang. Nothing happens while stopped: feed_start() looks anyway. */
 void feed_ring(struct feed *feed, enum pace_bell bell);
 

@@ -43,6 +43,7 @@ struct source {
     struct feed *feed;
     struct ask *ask;
     bool up;
+    char epoch[sizeof((struct source_hello){0}.epoch)];
     bool was_up[CONN_COUNT];
     struct loss told[CONN_COUNT]; /* the last loss logged: the same one is not repeated */
 };
@@ -129,6 +130,7 @@ static void on_greeted(void *arg, const struct source_hello *hello)
     struct source *source = arg;
     count_up(source, CONN_FEED);
     source->up = true;
+    memcpy(source->epoch, hello->epoch, sizeof source->epoch);
     int64_t position = source->options.on_up(source->options.arg, hello);
     log_info("db_up", LOG_N("server_version", hello->server_version), LOG_S("epoch", hello->epoch),
              LOG_N("position", position), LOG_N("last_seq", hello->last_seq));
@@ -159,6 +161,16 @@ static void on_notify(void *arg, const PGnotify *notify)
         return;
     ++*source->counters.notifications;
     feed_ring(source->feed, bell);
+    if (bell == PACE_BELL_FEED && strcmp(notify->extra, "epoch") == 0)
+        feed_doubt(source->feed);
+}
+
+/* vigie.new_epoch(): begin again from the greeting, which is the one way that an epoch gets in. */
+static void on_epoch(void *arg, const char *epoch)
+{
+    struct source *source = arg;
+    if (strcmp(epoch, source->epoch) != 0)
+        link_lose(source->feed_link, REASON_CLOSED, "the epoch has changed: greeting anew");
 }
 
 static void on_ask_open(void *arg)
@@ -274,6 +286,7 @@ static void make_readers(struct source *source)
                                                    .empty_bells = c->empty_bells,
                                                    .awake = c->awake,
                                                    .arg = source,
+                                                   .on_epoch = on_epoch,
                                                    .on_hole = on_hole,
                                                    .on_events = on_events});
     source->ask = ask_new(&(struct ask_options){.loop = o->loop,

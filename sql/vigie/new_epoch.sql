@@ -1,5 +1,5 @@
--- For the DBA, after anything that makes old cursors meaningless. Bridges are told by the bell; the
--- epoch itself they read in vigie.hello().
+-- For the DBA, after anything that makes old cursors meaningless. Bridges are told by the bell;
+-- anybody can ring that, so the epoch itself they read in vigie.hello().
 CREATE OR REPLACE FUNCTION vigie.new_epoch() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { addClient, clientNames } from './lib/business.mjs';
 import { Follower } from './lib/follower.mjs';
 import { SEED, randomOf } from './lib/random.mjs';
+import { poll } from './lib/wait.mjs';
 import { World } from './lib/world.mjs';
 
 const world = new World();
@@ -127,4 +128,27 @@ test('what is rolled back is never seen, in whole or in part', async (t) => {
     await addClient(business, 1, 'end');
     await follower.untilEvents(3);
     assert.deepEqual(follower.names(), ['kept', 'kept too', 'end']);
+});
+
+test('vigie.new_epoch() reaches a running bridge at once, and its clients as a gap; a forged one costs a question', async (t) => {
+    const { bridge, database, business } = await world.enter(t, { config: { database: { safety_poll: '60s' } } });
+    const follower = await new Follower({ bridge: () => bridge, token: () => world.token({ company: '1' }) }).start();
+    t.after(() => follower.stop());
+    await addClient(business, 1, 'before');
+    await follower.untilEvents(1);
+
+    await business.query("NOTIFY vigie_feed, 'epoch'");
+    await addClient(business, 1, 'forged');
+    await follower.untilEvents(2);
+    assert.deepEqual([follower.gaps.length, bridge.log.filter((line) => line.event === 'db_down').length], [0, 0]);
+
+    const [{ epoch }] = await database.dba('SELECT epoch FROM vigie.hello()');
+    const from = bridge.log.length;
+    await database.dba('SELECT vigie.new_epoch()');
+    const up = await bridge.event('db_up', { from, within: 10_000 });
+    assert.notEqual(up.epoch, epoch);
+    await poll(async () => follower.gaps.length > 0, { what: 'a gap' });
+    assert.equal(follower.gaps[0].reason, 'epoch');
+    await addClient(business, 1, 'after');
+    await poll(async () => follower.names().includes('after'), { what: 'the event after' });
 });
