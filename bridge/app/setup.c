@@ -177,6 +177,11 @@ void setup_server(const struct conf *conf, struct server_options *options)
     options->max_unauthenticated = (unsigned)conf->limits.unauthenticated;
     options->max_message_bytes = (size_t)conf->limits.message_bytes;
     options->header_timeout_ms = conf->limits.header_timeout_ms;
+    options->streams = conf->streams.enabled;
+    options->retry_ms = conf->streams.retry_ms;
+    options->poll_hold_ms = conf->streams.poll_hold_ms;
+    options->ticket_ttl_ms = conf->streams.ticket_ttl_ms;
+    options->tickets = (size_t)conf->streams.tickets;
 }
 
 void setup_source(const struct conf *conf, const char **channels, struct source_options *options)

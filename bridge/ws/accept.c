@@ -185,6 +185,14 @@ void peer_settled(struct peer *peer)
     DL_DELETE(peer->acceptor->waiting, peer);
 }
 
+void peer_waits_again(struct peer *peer)
+{
+    peer_settled(peer);
+    peer->settled = false;
+    peer->since_ms = clock_mono_ms();
+    DL_APPEND(peer->acceptor->waiting, peer);
+}
+
 void peer_authenticated(struct peer *peer)
 {
     if (peer->authenticated)

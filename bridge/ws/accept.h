@@ -23,13 +23,14 @@ struct address {
 struct peer {
     struct acceptor *acceptor;
     struct address *address; /* counted under */
-    struct peer *prev;       /* in acceptor->waiting, until it is settled */
+    struct peer *prev;       /* in acceptor->waiting, while it is not settled */
     struct peer *next;
     bool settled;
     int64_t since_ms;
     void *socket; /* the transport's handle on it, for acceptor->drop */
     void *guest;  /* what the gate leaves for the connection: freed by whoever takes it */
     void (*drop_guest)(void *guest);
+    struct exchange *exchange; /* the HTTP request under way, or NULL */
     bool authenticated;
     char text[64]; /* the address, for log lines */
 };
@@ -48,7 +49,7 @@ struct acceptor {
     struct loop *loop;
     struct accept_limits limits;
     struct address *addresses;
-    struct peer *waiting; /* still in TLS or in their headers, oldest first */
+    struct peer *waiting; /* still in TLS or in their headers, or idle; who began first leads */
     struct loop_timer *clock;
     int64_t patience_ms; /* how long that may last */
     unsigned count;
@@ -84,6 +85,8 @@ void acceptor_free(struct acceptor *acceptor);
 
 /* Its headers are complete: it no longer has to hurry. */
 void peer_settled(struct peer *peer);
+/* It owes us something anew: the next request, a body, the reading of an answer. */
+void peer_waits_again(struct peer *peer);
 /* The peer said who it is: it counts no longer as unauthenticated. */
 void peer_authenticated(struct peer *peer);
 /* NULL is allowed. */

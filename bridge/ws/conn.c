@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "proto/native.h"
 #include "proto/wsframe.h"
+#include "ws/door_stream.h"
+#include "ws/exchange.h"
 #include "ws/private.h"
 
 #include <stdlib.h>
@@ -226,7 +228,7 @@ static int on_handshake(struct lws *wsi)
     struct peer *peer = peer_of(wsi);
     if (!peer)
         return -1;
-    enum gate_verdict verdict = gate_judge(wsi, &server->options);
+    enum gate_verdict verdict = gate_judge(wsi, &server->options, "/ws");
     if (verdict == GATE_OK && !take_bearer(wsi, server, peer))
         verdict = GATE_TOKEN;
     return verdict == GATE_OK ? 0 : refuse_upgrade(wsi, verdict);
@@ -271,11 +273,26 @@ static int on_peer_close(struct conn *conn)
     return conn->said_goodbye ? -1 : 0; /* both have said it: no second close frame */
 }
 
-/* ---- plain HTTP on the public door: the demo site, if there is one ---- */
+/* ---- plain HTTP on the public door: other doors, and the demo site, if there is one ---- */
+
+static const struct door *door_at(const struct server *server, const char *path)
+{
+    static const struct {
+        const char *path;
+        const struct door *door;
+    } streams[] = {{"/events", &door_events}, {"/poll", &door_poll}, {"/ticket", &door_ticket}};
+    for (size_t i = 0; server->tickets && i < sizeof streams / sizeof *streams; i++)
+        if (strcmp(path, streams[i].path) == 0)
+            return streams[i].door;
+    return NULL;
+}
 
 static int on_http(struct lws *wsi, const char *path)
 {
     struct server *server = server_of(wsi);
+    const struct door *door = door_at(server, path);
+    if (door)
+        return exchange_open(wsi, door, path);
     if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
         return http_answer(wsi, 405, "text/plain", "method not allowed\n", 19);
     if (!gate_host_ok(wsi, &server->options))
@@ -288,8 +305,20 @@ static int on_http(struct lws *wsi, const char *path)
     return http_answer(wsi, 200, file->type, file->bytes, file->len);
 }
 
+static int on_http_writeable(struct lws *wsi)
+{
+    return exchange_is_open(peer_of(wsi)) ? exchange_on_writeable(wsi) : http_continue(wsi);
+}
+
+static void on_http_closed(struct lws *wsi)
+{
+    if (exchange_is_open(peer_of(wsi)))
+        exchange_gone(peer_of(wsi));
+}
+
 static void on_destroy(struct lws *wsi)
 {
+    on_http_closed(wsi);
     peer_free(peer_of(wsi));
     lws_set_opaque_user_data(wsi, NULL);
 }
@@ -348,9 +377,14 @@ int conn_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_HTTP:
         return on_http(wsi, in);
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return http_continue(wsi);
+        return on_http_writeable(wsi);
     case LWS_CALLBACK_HTTP_BODY:
-        return -1;
+        return exchange_on_body(wsi, in, len);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return exchange_on_body_end(wsi);
+    case LWS_CALLBACK_CLOSED_HTTP:
+        on_http_closed(wsi);
+        return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         on_destroy(wsi);
         return 0;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HEADER_MAX = 1024, ARGUMENT_MAX = 16384, KEY_LEN = 24 };
+enum { HEADER_MAX = GATE_HEADER_MAX, ARGUMENT_MAX = 16384, KEY_LEN = 24 };
 
 const char *const gate_verdict_names[GATE_VERDICT_COUNT] = {
     "ok", "method", "version", "key", "host", "origin", "path", "query", "token"};
@@ -72,11 +72,10 @@ bool gate_host_ok(struct lws *wsi, const struct server_options *options)
 
 /* No Origin: not a browser, and no cookie is involved, so nothing rides on its absence. Two of them
  * arrive joined by a comma and match nothing. */
-static bool origin_ok(struct lws *wsi, const struct server_options *options)
+bool gate_origin_ok(struct lws *wsi, const struct server_options *options, char origin[HEADER_MAX])
 {
-    char text[HEADER_MAX];
-    int len = header(wsi, WSI_TOKEN_ORIGIN, text);
-    return len == 0 || (len > 0 && is_listed(&options->origins, text));
+    int len = header(wsi, WSI_TOKEN_ORIGIN, origin);
+    return len == 0 || (len > 0 && is_listed(&options->origins, origin));
 }
 
 static bool is_token_argument(const char *argument)
@@ -89,7 +88,7 @@ static bool is_token_argument(const char *argument)
 }
 
 /* Looked through here: the library's own look-up says "absent" of an argument that does not fit. */
-static bool has_token_in_query(struct lws *wsi)
+bool gate_token_in_query(struct lws *wsi)
 {
     char argument[ARGUMENT_MAX];
     for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
@@ -100,14 +99,15 @@ static bool has_token_in_query(struct lws *wsi)
     return false;
 }
 
-enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *options)
+enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *options,
+                             const char *path)
 {
     char text[HEADER_MAX];
     if (header(wsi, WSI_TOKEN_GET_URI, text) <= 0)
         return GATE_METHOD;
-    if (strcmp(text, "/ws") != 0)
+    if (strcmp(text, path) != 0)
         return GATE_PATH;
-    if (has_token_in_query(wsi))
+    if (gate_token_in_query(wsi))
         return GATE_QUERY;
     if (header(wsi, WSI_TOKEN_VERSION, text) <= 0 || strcmp(text, "13") != 0)
         return GATE_VERSION;
@@ -115,7 +115,7 @@ enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *optio
         return GATE_KEY;
     if (!gate_host_ok(wsi, options))
         return GATE_HOST;
-    return origin_ok(wsi, options) ? GATE_OK : GATE_ORIGIN;
+    return gate_origin_ok(wsi, options, text) ? GATE_OK : GATE_ORIGIN;
 }
 
 int gate_bearer(struct lws *wsi, char *token, size_t size)

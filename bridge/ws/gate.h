@@ -10,6 +10,8 @@
 
 #include <libwebsockets.h>
 
+enum { GATE_HEADER_MAX = 1024 }; /* of a header that is short where it is honest, with its NUL */
+
 enum gate_verdict {
     GATE_OK,
     GATE_METHOD,
@@ -30,12 +32,20 @@ unsigned gate_status(enum gate_verdict verdict);
  * (CVE-2025-11677 is not patched in Debian 12). */
 bool gate_is_websocket(struct lws *wsi);
 
-/* Judges the headers of an opening handshake, the token left aside. */
-enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *options);
+/* Judges the headers of an opening handshake at `path`, the token left aside. */
+enum gate_verdict gate_judge(struct lws *wsi, const struct server_options *options,
+                             const char *path);
 
 /* The token of an `Authorization: Bearer` header into `token` (at most `size` bytes with the NUL).
  * Its length; 0 when there is no such header; -1 when there is one that is not a bearer token. */
 int gate_bearer(struct lws *wsi, char *token, size_t size);
+
+/* Whether a query argument looks like a token. */
+bool gate_token_in_query(struct lws *wsi);
+
+/* Whether the Origin, copied, is listed; one that is absent (empty) is. */
+bool gate_origin_ok(struct lws *wsi, const struct server_options *options,
+                    char origin[GATE_HEADER_MAX]);
 
 /* Whether Host is one that we answer to. */
 bool gate_host_ok(struct lws *wsi, const struct server_options *options);

@@ -2,7 +2,9 @@
 #ifndef VIGIE_WS_PRIVATE_H
 #define VIGIE_WS_PRIVATE_H
 
+#include "core/ticket.h"
 #include "ws/accept.h"
+#include "ws/exchange.h"
 #include "ws/gate.h"
 #include "ws/server.h"
 #include "ws/site.h"
@@ -20,6 +22,11 @@ struct server {
     struct acceptor admin_acceptor;
     struct tls *tls;
     struct site *site;
+    struct watchers *watchers;    /* of requests that are held */
+    struct ticket_store *tickets; /* NULL: no streams here */
+    struct exchange *polls;       /* held ones, in the order of coming */
+    struct loop_timer *tick;
+    unsigned ticks;
     double *refused; /* handshakes, by enum gate_verdict */
     double *tls_expiry;
     double *tls_reloads;

@@ -1,4 +1,5 @@
 #include "ws/conn.h"
+#include "ws/door_stream.h"
 #include "ws/private.h"
 
 #include "base/log.h"
@@ -12,6 +13,9 @@ enum {
     RX_BYTES = 256,       /* clients say little; this is kept for each connection */
     ADMIN_CONNECTIONS_MAX = 64,
     DESTROY_STEPS = 3,
+    TICK_MS = 100,
+    TICKS_A_SECOND = 10,
+    IDLE_MARGIN_S = 5,
 };
 
 /* Whatever integer a version of the library keeps ids in: -1 means "leave as they are". */
@@ -90,6 +94,8 @@ static bool make_door(struct server *server, struct err *err)
         .protocols = protocols,
         .retry_and_idle_policy = &no_validity_timers,
         .timeout_secs = (unsigned)(options->header_timeout_ms / 1000),
+        /* between two requests our own clock decides, see accept.c */
+        .keepalive_timeout = (int)(options->header_timeout_ms / 1000) + IDLE_MARGIN_S,
         .alpn = "http/1.1",
         .ssl_cert_filepath = server->tls ? options->certificate : NULL,
         .ssl_private_key_filepath = server->tls ? options->private_key : NULL,
@@ -224,6 +230,31 @@ static bool load_files(struct server *server, struct err *err)
     return !options->site || server->site;
 }
 
+static bool make_doors(struct server *server, struct err *err)
+{
+    const struct server_options *options = &server->options;
+    const struct hub_options *clocks = &options->hub->options;
+    server->watchers = watchers_new(options->loop, err);
+    if (options->streams)
+        server->tickets = ticket_store_new(&(struct ticket_options){
+            .ttl_ms = options->ticket_ttl_ms,
+            .max = options->tickets,
+            .metrics = options->metrics,
+            .mono_ms = clocks->mono_ms,
+            .wall_us = clocks->wall_us,
+            .random = clocks->random,
+        });
+    return server->watchers != NULL;
+}
+
+static void on_tick(void *arg)
+{
+    struct server *server = arg;
+    door_poll_tick(server);
+    if (server->tickets && ++server->ticks % TICKS_A_SECOND == 0)
+        ticket_tick(server->tickets);
+}
+
 struct server *server_new(const struct server_options *options, struct err *err)
 {
     struct server *server = mem_new(sizeof *server);
@@ -231,8 +262,8 @@ struct server *server_new(const struct server_options *options, struct err *err)
     server->acceptor.fd = server->acceptor.spare_fd = -1;
     server->admin_acceptor.fd = server->admin_acceptor.spare_fd = -1;
     register_metrics(server);
-    if (load_files(server, err) && open_listeners(server, err) && make_context(server, err) &&
-        make_door(server, err) && make_admin(server, err))
+    if (load_files(server, err) && make_doors(server, err) && open_listeners(server, err) &&
+        make_context(server, err) && make_door(server, err) && make_admin(server, err))
         return server;
     server_free(server);
     return NULL;
@@ -249,6 +280,8 @@ void server_start(struct server *server)
 {
     acceptor_start(&server->acceptor);
     acceptor_start(&server->admin_acceptor);
+    server->tick = loop_timer_new(server->options.loop, on_tick, server);
+    loop_timer_start(server->tick, TICK_MS, TICK_MS);
 }
 
 void server_stop_accepting(struct server *server)
@@ -277,6 +310,12 @@ void server_reconfigure(struct server *server, const struct server_options *opti
     server->options.max_message_bytes = options->max_message_bytes;
     server->options.certificate = options->certificate;
     server->options.private_key = options->private_key;
+    server->options.retry_ms = options->retry_ms;
+    server->options.poll_hold_ms = options->poll_hold_ms;
+    server->options.ticket_ttl_ms = options->ticket_ttl_ms;
+    server->options.tickets = options->tickets;
+    if (server->tickets)
+        ticket_store_limit(server->tickets, options->ticket_ttl_ms, options->tickets);
     take_limits(server);
 }
 
@@ -306,12 +345,15 @@ void server_free(struct server *server)
         return;
     acceptor_free(&server->acceptor);
     acceptor_free(&server->admin_acceptor);
+    loop_timer_free(server->tick);
     /* As a guest it is destroyed in steps, its handles closing in turns of the loop between them;
      * it sets our pointer to NULL when it is through. */
     for (int step = 0; server->context && step < DESTROY_STEPS; step++) {
         lws_context_destroy(server->context);
         loop_settle(server->options.loop);
     }
+    watchers_free(server->watchers);
+    ticket_store_free(server->tickets);
     tls_free(server->tls);
     site_free(server->site);
     free(server);

@@ -34,6 +34,12 @@ struct server_options {
     size_t max_message_bytes;
     int64_t header_timeout_ms;
 
+    bool streams; /* /events, /poll, /ticket */
+    int64_t retry_ms;
+    int64_t poll_hold_ms;
+    int64_t ticket_ttl_ms;
+    size_t tickets; /* that may wait to be used */
+
     void *arg;
     /* The identity behind a token of an Authorization header; false: refused with 401. */
     bool (*verify)(void *arg, const char *token, size_t len, const char *address,

@@ -1,0 +1,397 @@
+/**
+ * The plain HTTP side of the public listener, as clients, browsers and attackers meet it: CORS also on
+ * errors, connections used again, requests held without cost, bodies with a ceiling, sockets that drip,
+ * leave, or say two things at once.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { certificate } from './lib/bridge.mjs';
+import { addClient } from './lib/business.mjs';
+import { Issuer } from './lib/tokens.mjs';
+import { poll } from './lib/wait.mjs';
+import { World } from './lib/world.mjs';
+import { dial } from './lib/wsclient.mjs';
+
+const world = new World();
+const ORIGIN = 'https://app.example.fr';
+const COMPANY = '1';
+
+/** Plain TCP, or TLS as it ships. */
+const PLAIN = { listen: { tls: 'off', certificate: null, private_key: null } };
+
+/** @typedef {{status: number, headers: http.IncomingHttpHeaders, body: string, socket: any}} Answer */
+
+/**
+ * One request through node's own client.
+ * @param {import('./lib/bridge.mjs').Bridge} bridge
+ * @param {string} path
+ * @param {{method?: string, headers?: Record<string, string>, body?: string, agent?: any}} [options]
+ * @returns {Promise<Answer>}
+ */
+function ask(bridge, path, { method = 'GET', headers = {}, body, agent = false } = {}) {
+    const { port, ca } = bridge.target;
+    return new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', port, path, method, headers, agent, timeout: 20_000 };
+        const take = (/** @type {http.IncomingMessage} */ answer) => {
+            let text = '';
+            const { socket } = answer;
+            answer.setEncoding('utf8').on('data', (part) => (text += part));
+            answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text, socket }));
+            answer.on('error', reject);
+        };
+        const request = ca ? https.request({ ...options, ca, servername: 'localhost' }, take) : http.request(options, take);
+        request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)));
+        request.on('error', reject);
+        request.end(body);
+    });
+}
+
+/** @param {Record<string, unknown>} options */
+const agentFor = (bridge, options) => (bridge.target.ca ? new https.Agent(options) : new http.Agent(options));
+
+const bearer = (ttl = 900) => ({ authorization: `Bearer ${world.token({ company: COMPANY, ttl })}` });
+
+/** The text of a request. @param {string} path @param {Record<string, string>} [headers] */
+function text(path, headers = {}, { method = 'GET', body = '' } = {}) {
+    const lines = Object.entries({ Host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
+}
+
+/** User and system time of the bridge so far, in ticks of 10 ms. */
+function ticks(bridge) {
+    const fields = fs.readFileSync(`/proc/${bridge.process.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+}
+
+/** What the bridge burns in two seconds. */
+async function burnt(bridge) {
+    const before = ticks(bridge);
+    await sleep(2000);
+    return ticks(bridge) - before;
+}
+
+const sessions = async (bridge) =>
+    await bridge.metric('vigie_sessions', { state: 'live' }) + await bridge.metric('vigie_sessions', { state: 'catching_up' });
+
+/** @param {Awaited<ReturnType<typeof dial>>} wire @param {string} needle */
+const until = (wire, needle, within = 10_000) =>
+    wire.signal.until(() => wire.bytes().includes(needle), { within, what: JSON.stringify(needle), state: () => wire.bytes().toString().slice(-500) });
+
+/** A cursor to go on from. */
+async function cursorOf(bridge) {
+    const answer = await ask(bridge, '/poll', { headers: bearer() });
+    assert.equal(answer.status, 200, answer.body);
+    return JSON.parse(answer.body).cursor;
+}
+
+describe('what every answer says to a browser', () => {
+    test('the origin is allowed on answers and on errors alike', async (t) => {
+        const { bridge } = await world.enter(t);
+        const cases = [
+            ['/poll', {}, 200], ['/poll', { authorization: 'Bearer nonsense' }, 401], ['/poll', { authorization: 'Basic xxx' }, 401],
+            ['/poll?cursor=a&cursor=b', {}, 400], ['/events?token=x', {}, 400],
+        ];
+        for (const [path, headers, status] of cases) {
+            const answer = await ask(bridge, path, { headers: { ...bearer(), origin: ORIGIN, ...headers } });
+            assert.equal(answer.status, status, `${path}: ${answer.body}`);
+            assert.equal(answer.headers['access-control-allow-origin'], ORIGIN, path);
+            assert.equal(answer.headers['access-control-allow-credentials'], 'true', path);
+            assert.equal(answer.headers.vary, 'Origin', path);
+            assert.equal(answer.headers['x-content-type-options'], 'nosniff', path);
+            assert.equal(answer.headers['cache-control'], 'no-store', path);
+            assert.equal(answer.headers['www-authenticate'], status === 401 ? 'Bearer' : undefined, path);
+        }
+    });
+
+    test('another origin is refused, and not told why', async (t) => {
+        const { bridge } = await world.enter(t);
+        for (const path of ['/events', '/poll', '/ticket']) {
+            const answer = await ask(bridge, path, { method: path === '/ticket' ? 'POST' : 'GET', headers: { ...bearer(), origin: 'https://evil.example' } });
+            assert.equal(answer.status, 403, path);
+            assert.equal(answer.headers['access-control-allow-origin'], undefined, path);
+        }
+    });
+
+    test('a preflight says what may be sent, and needs no token', async (t) => {
+        const { bridge } = await world.enter(t);
+        for (const [path, methods] of [['/events', 'GET'], ['/poll', 'GET'], ['/ticket', 'POST']]) {
+            const answer = await ask(bridge, path, { method: 'OPTIONS', headers: { origin: ORIGIN, 'access-control-request-method': 'GET' } });
+            assert.equal(answer.status, 204);
+            assert.equal(answer.headers['access-control-allow-origin'], ORIGIN);
+            assert.equal(answer.headers['access-control-allow-methods'], methods);
+            assert.equal(answer.headers['access-control-allow-headers'], 'authorization, content-type, last-event-id, cache-control');
+            assert.equal(answer.headers['access-control-max-age'], '7200');
+        }
+    });
+
+    test('a method that has no meaning is answered, and a HEAD has no body', async (t) => {
+        const { bridge } = await world.enter(t);
+        for (const method of ['PUT', 'DELETE', 'PATCH', 'POST']) {
+            const answer = await ask(bridge, '/poll', { method, headers: { ...bearer(), 'content-length': '0' } });
+            assert.equal(answer.status, 405, method);
+            assert.equal(answer.headers.allow, 'GET', method);
+        }
+        const wire = await dial(bridge.target);
+        wire.write(text('/poll', { ...bearer() }, { method: 'HEAD' }) + text('/ticket', { ...bearer(), 'Content-Length': '0' }, { method: 'POST' }));
+        await until(wire, '"ticket"');
+        assert.match(wire.bytes().toString(), /^HTTP\/1.1 405 [^{]*HTTP\/1.1 200 OK/s);
+        wire.destroy();
+    });
+});
+
+describe('a connection', () => {
+    test('serves one request after another', async (t) => {
+        const { bridge } = await world.enter(t);
+        const agent = agentFor(bridge, { keepAlive: true, maxSockets: 1 });
+        const ports = new Set();
+        for (let i = 0; i < 20; i++) {
+            const answer = await ask(bridge, i % 2 ? '/ticket' : '/poll', { method: i % 2 ? 'POST' : 'GET', headers: bearer(), agent, body: i % 4 === 1 ? 'ignored' : undefined });
+            assert.equal(answer.status, 200);
+            ports.add(answer.socket.localPort);
+        }
+        assert.ok(ports.size < 20 / 2, `${ports.size} connections for 20 requests`);
+        agent.destroy();
+    });
+
+    test('is closed when the client asks for it, and says so', async (t) => {
+        const { bridge } = await world.enter(t);
+        for (const connection of ['close', 'Close, TE']) {
+            const wire = await dial(bridge.target);
+            wire.write(text('/poll', { ...bearer(), Connection: connection }));
+            await wire.untilEnded();
+            assert.match(wire.bytes().toString(), /connection: close\r\n/);
+            assert.match(wire.bytes().toString(), /"cursor"/);
+        }
+    });
+
+    test('answers requests that were sent in one go, in their order', async (t) => {
+        const { bridge, business } = await world.enter(t);
+        const cursor = await cursorOf(bridge);
+        const wire = await dial(bridge.target);
+        wire.write(text('/ticket', { ...bearer(), 'Content-Length': '0' }, { method: 'POST' }) + text(`/poll?cursor=${cursor}`, bearer())
+            + text('/poll', bearer()) + text('/poll', { ...bearer(), Connection: 'close' }));
+        await until(wire, '"ticket"');
+        await addClient(business, Number(COMPANY), 'pipelined');
+        await wire.untilEnded();
+        const bodies = wire.bytes().toString().split('\r\n\r\n').slice(1);
+        assert.match(bodies[0], /^\{"ticket"/);
+        assert.match(bodies[1], /pipelined/);
+        assert.match(bodies[2], /^\{"events":\[\]/);
+        assert.match(bodies[3], /^\{"events":\[\]/);
+    });
+
+    test('is cut when a second request drips in, as a first one is', async (t) => {
+        const { bridge } = await world.enter(t, { config: { limits: { header_timeout: '1s' } } });
+        const wire = await dial(bridge.target);
+        wire.write(text('/poll', bearer()));
+        await until(wire, '"cursor"');
+        const started = performance.now();
+        const slowly = [...text('/poll', { ...bearer(), 'X-Long': 'x'.repeat(500) })];
+        const drip = setInterval(() => wire.write(slowly.shift() ?? ''), 100);
+        await wire.untilEnded({ within: 5000 });
+        clearInterval(drip);
+        assert.ok(performance.now() - started < 3000);
+        assert.ok(await bridge.metric('vigie_handshakes_late_total') >= 1);
+    });
+
+    test('is cut when a body drips in', async (t) => {
+        const { bridge } = await world.enter(t, { config: { limits: { header_timeout: '1s' } } });
+        const wire = await dial(bridge.target);
+        wire.write(text('/ticket', { ...bearer(), 'Content-Length': '1000' }, { method: 'PUT' }));
+        const drip = setInterval(() => wire.write('x'), 100);
+        await wire.untilEnded({ within: 5000 });
+        clearInterval(drip);
+    });
+
+    test('a body that cannot be framed is refused', async (t) => {
+        const { bridge } = await world.enter(t);
+        const cases = [
+            [{ 'Content-Length': '-5' }, 400], [{ 'Content-Length': '1, 2' }, 400], [{ 'Content-Length': '99999999999999999999' }, 400],
+            [{ 'Transfer-Encoding': 'chunked' }, 411], [{}, 411],
+        ];
+        for (const [headers, status] of cases) {
+            const wire = await dial(bridge.target);
+            wire.write(text('/ticket', { ...bearer(), ...headers }, { method: 'POST' }));
+            await until(wire, '\r\n\r\n');
+            assert.match(wire.bytes().toString(), new RegExp(`^HTTP/1.1 ${status} `), JSON.stringify(headers));
+            assert.match(wire.bytes().toString(), /connection: close/);
+            wire.destroy();
+        }
+    });
+});
+
+for (const [name, config] of [['over TLS', {}], ['in the clear', PLAIN]]) {
+    describe(`a client that leaves, ${name}`, () => {
+        test('a held poll whose client left costs nothing', async (t) => {
+            const { bridge } = await world.enter(t, { config });
+            const cursor = await cursorOf(bridge);
+            const wires = await Promise.all(Array.from({ length: 5 }, () => dial(bridge.target)));
+            for (const wire of wires) wire.write(text(`/poll?cursor=${cursor}`, bearer()));
+            await poll(async () => await sessions(bridge) === 5, { what: 'five held polls' });
+            const held = await burnt(bridge);
+            assert.ok(held < 5, `${held} ticks while held`);
+            for (const wire of wires.slice(0, 3)) wire.socket.end();
+            for (const wire of wires.slice(3)) wire.destroy();
+            const left = await burnt(bridge);
+            assert.ok(left < 5, `${left} ticks after they left`);
+            assert.equal(await sessions(bridge), 0);
+        });
+
+        test('a stream whose client left costs nothing', async (t) => {
+            const { bridge } = await world.enter(t, { config });
+            const wires = await Promise.all(Array.from({ length: 5 }, () => dial(bridge.target)));
+            for (const wire of wires) wire.write(text('/events', bearer()));
+            for (const wire of wires) await until(wire, 'vigie:ready');
+            const held = await burnt(bridge);
+            assert.ok(held < 5, `${held} ticks while open`);
+            for (const wire of wires.slice(0, 3)) wire.socket.end();
+            for (const wire of wires.slice(3)) wire.destroy();
+            const left = await burnt(bridge);
+            assert.ok(left < 5, `${left} ticks after they left`);
+            assert.equal(await sessions(bridge), 0);
+        });
+
+        test('a client that goes on talking while it should wait is cut, and costs nothing', async (t) => {
+            const { bridge } = await world.enter(t, { config });
+            const cursor = await cursorOf(bridge);
+            for (const path of [`/poll?cursor=${cursor}`, '/events']) {
+                const wire = await dial(bridge.target);
+                wire.write(text(path, bearer()));
+                await poll(async () => await sessions(bridge) === 1, { what: 'a held request' });
+                wire.write('more');
+                await wire.untilEnded();
+                await poll(async () => await sessions(bridge) === 0, { what: 'its end' });
+            }
+        });
+
+        test('what was said in one go with a held request costs nothing either', async (t) => {
+            const { bridge } = await world.enter(t, { config });
+            const cursor = await cursorOf(bridge);
+            const wires = [];
+            for (const path of [`/poll?cursor=${cursor}`, '/events']) {
+                const wire = await dial(bridge.target);
+                wires.push(wire);
+                wire.write(text('/poll', bearer()) + text(path, bearer()) + text(path, bearer()) + 'GET /');
+            }
+            await poll(async () => await sessions(bridge) === 2, { what: 'two held requests' });
+            const held = await burnt(bridge);
+            assert.ok(held < 5, `${held} ticks`);
+            for (const wire of wires) wire.destroy();
+            await poll(async () => await sessions(bridge) === 0, { what: 'their end' });
+        });
+    });
+}
+
+describe('events', () => {
+    test('come over a stream, with where to go on', async (t) => {
+        const { bridge, business } = await world.enter(t);
+        const wire = await dial(bridge.target);
+        wire.write(text('/events', { ...bearer(), Origin: ORIGIN }));
+        await until(wire, 'vigie:ready');
+        const head = wire.bytes().toString().split('\r\n\r\n')[0];
+        assert.match(head, /content-type: text\/event-stream/);
+        assert.match(head, /connection: close/);
+        assert.doesNotMatch(head, /content-length/i);
+        assert.match(wire.bytes().toString(), /\r\n\r\nretry: 2000\n/);
+        await addClient(business, Number(COMPANY), 'over the stream');
+        await until(wire, 'over the stream');
+        const id = wire.bytes().toString().match(/id: (\S+)\nevent: client:created/)?.[1];
+        assert.ok(id, wire.bytes().toString());
+        wire.destroy();
+        await addClient(business, Number(COMPANY), 'while away');
+        const again = await dial(bridge.target);
+        again.write(text('/events?last_event_id=nonsense', { ...bearer(), 'Last-Event-ID': id }));
+        await until(again, 'while away');
+        assert.doesNotMatch(again.bytes().toString(), /over the stream|vigie:gap/);
+        again.destroy();
+    });
+
+    test('come to a poll that waits', async (t) => {
+        const { bridge, business } = await world.enter(t);
+        const cursor = await cursorOf(bridge);
+        const waiting = ask(bridge, `/poll?cursor=${cursor}`, { headers: bearer() });
+        await poll(async () => await sessions(bridge) === 1, { what: 'a held poll' });
+        await addClient(business, Number(COMPANY), 'polled');
+        const answer = await waiting;
+        const { events, cursor: next } = JSON.parse(answer.body);
+        assert.deepEqual(events.map((event) => event.data.name), ['polled']);
+        assert.notEqual(next, cursor);
+    });
+
+    test('a poll is answered empty when it was held long enough', async (t) => {
+        const { bridge } = await world.enter(t, { config: { streams: { poll_hold: '300ms' } } });
+        const cursor = await cursorOf(bridge);
+        const answer = await ask(bridge, `/poll?cursor=${cursor}`, { headers: bearer() });
+        assert.equal(answer.status, 200);
+        assert.deepEqual(JSON.parse(answer.body).events, []);
+    });
+
+    test('a ticket opens one stream, once', async (t) => {
+        const { bridge } = await world.enter(t);
+        const answer = await ask(bridge, '/ticket', { method: 'POST', headers: { ...bearer(), 'content-length': '0' } });
+        const { ticket, expires_in: expiresIn } = JSON.parse(answer.body);
+        assert.equal(expiresIn, 30);
+        const wire = await dial(bridge.target);
+        wire.write(text(`/events?ticket=${ticket}`));
+        await until(wire, 'vigie:ready');
+        const second = await ask(bridge, `/events?ticket=${ticket}`);
+        assert.equal(second.status, 401);
+        wire.destroy();
+        assert.ok(!bridge.lines.join('\n').includes(ticket), 'the ticket is in the log');
+    });
+
+    test('a token that ends ends the stream with a word, and a poll with 401', async (t) => {
+        const strict = new Issuer({ name: 'main', key: world.issuer.key, extra: { leeway: '0s' } });
+        const { bridge } = await world.enter(t, { issuers: [strict] });
+        const cursor = await cursorOf(bridge);
+        const wire = await dial(bridge.target);
+        const headers = bearer(2);
+        wire.write(text('/events', headers));
+        const waiting = ask(bridge, `/poll?cursor=${cursor}`, { headers });
+        await wire.untilEnded({ within: 60_000 });
+        assert.match(wire.bytes().toString(), /event: vigie:close\ndata: \{"code":4440,"reason":"token_expired"\}\n\n$/);
+        assert.equal((await waiting).status, 401);
+    });
+
+    test('a slow reader of a stream is choked, catches up, and misses nothing', async (t) => {
+        const { bridge, business } = await world.enter(t, { config: { limits: { queue_bytes: '64KiB' } } });
+        const wire = await dial(bridge.target);
+        wire.write(text('/events', bearer()));
+        await until(wire, 'vigie:ready');
+        wire.socket.pause();
+        await business.query(`INSERT INTO public.clients (company_id, name, type)
+            SELECT $1, 'n' || g || repeat('x', 3000), 'particulier' FROM generate_series(1, 2000) g`, [Number(COMPANY)]);
+        await poll(async () => await bridge.metric('vigie_queue_overflows_total') >= 1, { within: 20_000, what: 'a full queue' });
+        const held = await burnt(bridge);
+        assert.ok(held < 20, `${held} ticks while choked`);
+        wire.socket.resume();
+        await until(wire, 'n2000x', 30_000);
+        const names = [...wire.bytes().toString().matchAll(/"n(\d+)x/g)].map(([, n]) => Number(n));
+        assert.deepEqual(names, Array.from({ length: 2000 }, (_, i) => i + 1));
+        wire.destroy();
+    });
+});
+
+describe('going down', () => {
+    test('a held poll and a stream are told, and the bridge ends', async (t) => {
+        const { bridge } = await world.enter(t);
+        const cursor = await cursorOf(bridge);
+        const wire = await dial(bridge.target);
+        wire.write(text('/events', bearer()));
+        await until(wire, 'vigie:ready');
+        const waiting = ask(bridge, `/poll?cursor=${cursor}`, { headers: bearer() });
+        await poll(async () => await sessions(bridge) === 2, { what: 'both' });
+        bridge.kill('SIGTERM');
+        const answer = await waiting;
+        assert.equal(answer.status, 200, answer.body);
+        assert.ok(JSON.parse(answer.body).retry_after_ms >= 0);
+        await wire.untilEnded();
+        assert.match(wire.bytes().toString(), /vigie:drain/);
+        await bridge.untilExited();
+    });
+});
