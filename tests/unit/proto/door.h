@@ -123,7 +123,7 @@ static inline bool above_obey(struct above *above, const char *text)
     else if (begins(text, "say "))
         engine_send(above->engine, text + 4, strlen(text + 4));
     else if (begins(text, "flood "))
-        above_flood(above, atoi(text + 6) % 100000);
+        above_flood(above, atoi(text + 6) % 1000);
     else if (begins(text, "log"))
         above->known = strcmp(text, "login") == 0;
     else if (strcmp(text, "kick") == 0) {
