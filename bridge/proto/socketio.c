@@ -116,7 +116,7 @@ void socketio_end(struct client *client, enum close_reason reason)
 
 /* What a stock client is to do about it: never to come back by itself after CONNECT_ERROR and
  * DISCONNECT, to come back at once when the connection ends. */
-static void part(struct client *client, unsigned nsp, bool ready, enum close_reason reason)
+static void part(struct client *client, unsigned nsp, bool answered, enum close_reason reason)
 {
     switch (reason) {
     case CLOSE_CLIENT:
@@ -124,14 +124,14 @@ static void part(struct client *client, unsigned nsp, bool ready, enum close_rea
     case CLOSE_REPLACED:
     case CLOSE_FORBIDDEN:
     case CLOSE_RATE_LIMITED:
-        if (ready)
+        if (answered)
             socketio_dismiss(client, nsp);
         else
             socketio_refuse(client, nsp, close_names[reason]);
         return;
     case CLOSE_UNAUTHORIZED:
     case CLOSE_BAD_REQUEST:
-        if (!ready) {
+        if (!answered) {
             socketio_refuse(client, nsp, close_names[reason]);
             return;
         }
@@ -162,7 +162,7 @@ static void close_socket(void *conn, enum close_reason reason)
         return; /* the client went first: socketio_drop() */
     detach(socket);
     LL_PREPEND2(socket->door->closed, socket, next_closed);
-    part(client, socket->nsp, socket->ready, reason);
+    part(client, socket->nsp, socket->answered, reason);
 }
 
 static void flush(void *conn)
@@ -296,6 +296,7 @@ static bool on_peek(void *state, struct engine_packet *packet)
 static void note_sent(struct socket *socket, const struct frame *frame)
 {
     const char *end = (const char *)frame->bytes + frame->len;
+    socket->answered = true; /* that comes first */
     if (frame->bytes[0] != '2' || socketio_is_open(frame) || socket->door->options.no_recovery)
         return;
     memcpy(socket->last_cursor, end - SEAL_TEXT_LEN - 2, SEAL_TEXT_LEN);

@@ -133,7 +133,7 @@ static void let_in(struct socket *socket, const json_t *auth)
 static void welcome(struct socket *socket, const json_t *auth)
 {
     const struct socketio_hooks *hooks = socket->door->options.hooks;
-    if (hooks && socket->client && socket->ready)
+    if (hooks && socket->client && socket->session->state != SESSION_ADMITTED)
         hooks->on_connect(socket, auth);
 }
 
@@ -259,7 +259,7 @@ static bool may_speak(const struct client *client, const struct socketio_packet 
 {
     int nsp = find_namespace(client->door, packet->nsp);
     const struct socket *socket = find_socket(client, nsp);
-    return socket ? socket->ready : is_dismissed(client, nsp);
+    return socket ? socket->answered : is_dismissed(client, nsp);
 }
 
 /* ---- packets ---- */

@@ -35,7 +35,7 @@ struct socket {
     struct socket *next;
     struct socket *next_closed;
     unsigned nsp;                      /* index of its namespace: 0 is "/" */
-    bool ready;                        /* CONNECT was answered */
+    bool answered;                     /* CONNECT was, as far as the transport has taken it */
     char pid[SOCKETIO_PID_LEN + 1];    /* claimed, then given; empty: none */
     char offset[CURSOR_TEXT_MAX];      /* that came with the pid, if it may be a cursor */
     char last_cursor[CURSOR_TEXT_MAX]; /* that went out */

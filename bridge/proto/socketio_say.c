@@ -103,7 +103,6 @@ static struct frame *say_ready(const struct session *session, const char *cursor
     if (!resumed)
         give_pid(socket);
     socketio_sid(socket->pid, sid);
-    socket->ready = true;
     strcpy(socket->last_cursor, cursor);
     door->connects[result]++;
     struct buf out = begin("0{\"sid\":");

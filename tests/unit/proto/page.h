@@ -7,14 +7,14 @@
 #ifndef VIGIE_TESTS_PAGE_H
 #define VIGIE_TESTS_PAGE_H
 
-#include "core/world.h"
+#include "../core/world.h"
 #include "proto/socketio.h"
 #include "proto/socketio_pid.h"
 
 #include <assert.h>
 #include <jansson.h>
 
-enum { PAGE_HEARD_MAX = 4096, PAGE_NAMESPACES = 3, PAGES_MAX = 16 };
+enum { PAGE_NAMESPACES = 3, PAGES_MAX = 16 };
 
 static const char *const page_namespaces[PAGE_NAMESPACES] = {"/", "/messages", "/admin"};
 
@@ -38,7 +38,7 @@ struct corner {
 struct page {
     struct engine *engine;
     struct corner corners[PAGE_NAMESPACES];
-    char *heard[PAGE_HEARD_MAX];
+    char **heard;
     size_t count;
     long takes; /* packets; below 0: all */
 };
@@ -138,7 +138,7 @@ static inline void page_hear(struct page *page, const struct engine_packet *pack
     buf_add(&line, packet->head, packet->head_len);
     buf_add(&line, packet->body, packet->len);
     buf_str(&line, "");
-    assert(page->count < PAGE_HEARD_MAX);
+    page->heard = mem_resize(page->heard, page->count + 1, sizeof(char *));
     if (packet->binary) {
         assert(packet->head_len == 0);
         page->heard[page->count++] = buf_take(&line);
@@ -215,6 +215,7 @@ static inline void page_free(struct page *page)
 {
     for (size_t i = 0; i < page->count; i++)
         free(page->heard[i]);
+    free(page->heard);
     free(page->engine);
     free(page);
 }

@@ -190,6 +190,20 @@ static void nothing_is_said_before_connect_was_answered(void **state)
     assert_false(says(page, "2[\"a\"]"));
 }
 
+static void a_connect_that_was_not_heard_of_is_refused_not_ended(void **state)
+{
+    (void)state;
+    struct page *page = page_new(&office);
+    page->takes = 0;
+    page_connects(&office, page, "acme|u1");
+    hub_close_all(office.world.hub, CLOSE_REPLACED);
+    page->takes = -1;
+    office_turn(&office);
+    assert_int_equal(page->count, 1);
+    assert_string_equal(page_last(page),
+                        "4{\"message\":\"replaced\",\"data\":{\"code\":\"replaced\"}}");
+}
+
 static void connects_have_a_rate(void **state)
 {
     (void)state;
@@ -1050,6 +1064,7 @@ int main(void)
         TEST(a_second_connect_ends_the_connection),
         TEST(nothing_is_said_in_a_namespace_before_it_was_joined),
         TEST(nothing_is_said_before_connect_was_answered),
+        TEST(a_connect_that_was_not_heard_of_is_refused_not_ended),
         TEST(connects_have_a_rate),
         TEST(a_bridge_that_goes_takes_nobody_in),
         TEST(while_the_database_was_never_there_the_connection_ends),
