@@ -145,9 +145,11 @@ describe('the source says the same', () => {
         assert.deepEqual([...closeReason.enum].sort(), CLOSES.map((one) => one.reason).sort());
     });
 
-    test('errors of the refusals are those of the table of statuses', () => {
+    test('errors of the refusals are those of the table of statuses, and those are the ones of docs/protocol.md', () => {
         const { error } = MESSAGES.refusal.payload.properties;
         assert.deepEqual([...error.enum].sort(), document['x-statuses'].flatMap((/** @type {any} */ one) => one.errors).sort());
+        const told = source('docs/protocol.md').split('\n# What the plain HTTP doors have in common')[1].match(/\b[45]\d\d\b/g);
+        assert.deepEqual([...new Set(told?.map(Number))].sort(), document['x-statuses'].map((/** @type {any} */ one) => one.status));
     });
 
     test('reasons of gaps and codes of errors are those of bridge/core and of docs/protocol.md', () => {
@@ -198,8 +200,8 @@ describe('a bridge', () => {
 
     test('says each message as the document has it, from `ready` to `drain`', async (t) => {
         const { bridge, business } = await enter(t, { heartbeat: { interval: '1s' }, limits: { rooms_per_session: 4 } });
-        const session = await Session.open(bridge, { token: world.token({ company: '1', ttl: 5 }), cursor: 'A'.repeat(22) });
-        const expiring = session.message((one) => one.type === 'expiring', { what: 'expiring' });
+        const session = await Session.open(bridge, { token: world.token({ company: '1', ttl: 8 }), cursor: 'A'.repeat(22) });
+        const expiring = session.message((one) => one.type === 'expiring', { what: 'expiring', within: 20_000 });
         await session.message((one) => one.type === 'gap', { what: 'gap' });
         await addClient(business, 1, 'seen');
         await session.untilEvents(1);
