@@ -215,6 +215,8 @@ static void take_times(struct engine *engine)
     const struct engine_options *options = &engine->owner->options;
     int64_t now_ms = options->mono_ms();
     engine->opened_ms = engine->speech_ms = now_ms;
+    engine->ping_interval_ms = options->ping_interval_ms;
+    engine->ping_timeout_ms = options->ping_timeout_ms;
     engine->ping_ms = now_ms + options->ping_interval_ms;
     engine->known_ms = now_ms + options->auth_timeout_ms;
     engine->speech = (int64_t)options->packets_per_second * 2000;

@@ -10,8 +10,8 @@
  *
  * Nothing here calls back into whoever called it with a struct that is already detached: once a
  * request was answered or a socket hung up, `engine` in it is NULL. The edge's functions must not
- * call in here; those of `upper` may, but for open(). A closed engine's memory goes in the next
- * engines_tick(): until then calls with it do nothing.
+ * call in here; of `upper`'s all may send and wake, only text() and binary() may close. A closed
+ * engine's memory goes in the next engines_tick(): until then calls with it do nothing.
  *
  * Sources: the Engine.IO protocol, revision 4; what engine.io 6.6 answers (measured). */
 #ifndef VIGIE_PROTO_ENGINEIO_H
@@ -104,7 +104,7 @@ struct engine_packet {
 
 /* What is above: one object for each engine. All functions are set. */
 struct engine_upper {
-    /* A new engine; the value is kept for the calls below. May engine_send(), must not close. */
+    /* A new engine; the value is kept for the calls below. */
     void *(*open)(void *arg, struct engine *engine);
     /* The payload of one message packet. False: it broke the rules above, the engine is closed. */
     bool (*text)(void *state, const char *text, size_t len);
@@ -146,7 +146,8 @@ struct engines;
 struct engines *engines_new(const struct engine_options *options);
 /* Closes what is left without a word. NULL is allowed. */
 void engines_free(struct engines *engines);
-/* Ceilings and times from now on; edge, upper and clocks stay. */
+/* Ceilings and times from now on; edge, upper and clocks stay. An engine keeps the heartbeat that
+ * its client was told. */
 void engines_set_options(struct engines *engines, const struct engine_options *options);
 unsigned engines_count(const struct engines *engines);
 /* To be called every 100 ms: pings, deadlines. */

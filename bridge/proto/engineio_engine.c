@@ -145,7 +145,7 @@ static void show_life(struct engine *engine)
     if (!engine->pong_ms || engine->pong_refreshed)
         return;
     engine->pong_refreshed = true;
-    engine->pong_ms = engine_now(engine) + engine->owner->options.ping_timeout_ms;
+    engine->pong_ms = engine_now(engine) + engine->ping_timeout_ms;
 }
 
 /* One that was not asked for changes nothing: it would put off the next ping. */
@@ -154,7 +154,7 @@ static void take_pong(struct engine *engine)
     if (!engine->pong_ms)
         return;
     engine->pong_ms = 0;
-    engine->ping_ms = engine_now(engine) + engine->owner->options.ping_interval_ms;
+    engine->ping_ms = engine_now(engine) + engine->ping_interval_ms;
 }
 
 static bool after_upper(struct engine *engine, bool good)
@@ -272,7 +272,7 @@ void engine_note_known(struct engine *engine, int64_t now_ms)
  * too late (the machine slept) is given time to answer. */
 static void ping(struct engine *engine, int64_t now_ms)
 {
-    int64_t timeout_ms = engine->owner->options.ping_timeout_ms;
+    int64_t timeout_ms = engine->ping_timeout_ms;
     int64_t soonest_ms = now_ms + timeout_ms / 4;
     engine->pong_ms = engine->ping_ms + timeout_ms;
     if (engine->pong_ms < soonest_ms)

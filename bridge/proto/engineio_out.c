@@ -92,7 +92,9 @@ void engine_answer_get(struct engine *engine)
         return;
     struct buf body;
     buf_init(&body, BODY_MAX);
+    engine->held = true; /* peek() and pop() may wake it */
     bool all = gather(engine, &body);
+    engine->held = false;
     bool some = body.len > 0;
     if (!some && engine->probed)
         buf_char(&body, '6'); /* never queued: it is of this GET only */

@@ -42,7 +42,7 @@ struct engine {
     struct engine_peer *peer;
     uint8_t stage;
     bool known;
-    bool held;           /* a POST is being taken: what it makes us say goes in one answer */
+    bool held;           /* no GET is answered: it would be in the midst of a POST or an answer */
     bool pong_refreshed; /* once for each ping */
     bool probed;         /* 2probe was heard: no GET waits any more */
     bool probe_owed;     /* 3probe was not written yet */
@@ -56,6 +56,8 @@ struct engine {
     char *last;          /* what a kept engine has to say */
     size_t last_len;
     int64_t opened_ms;
+    int64_t ping_interval_ms; /* as the client was told */
+    int64_t ping_timeout_ms;
     int64_t ping_ms;  /* when the next ping is due */
     int64_t pong_ms;  /* the answer to the last one, else dead; 0: none is out */
     int64_t known_ms; /* known by then, or closed */

@@ -705,6 +705,23 @@ static void a_ping_comes_each_interval_and_wants_a_pong(void **state)
     assert_int_equal(door.ended, 0);
 }
 
+static void a_reload_leaves_the_heartbeat_that_was_told(void **state)
+{
+    (void)state;
+    door.known_at_once = true;
+    const char *sid = door_shake(&door);
+    door.options.ping_interval_ms = 60000;
+    door.options.ping_timeout_ms = 90000;
+    door_limit(&door);
+    struct ask *held = door_get(&door, sid);
+    door_pass(&door, 26000);
+    assert_answer(held, 200, "2");
+    door_post(&door, sid, "3");
+    door_pass(&door, 46000);
+    assert_ended(CLOSE_DEAD);
+    assert_non_null(strstr(door_get(&door, NULL)->body, "\"pingInterval\":60000"));
+}
+
 static void one_that_was_abandoned_is_closed(void **state)
 {
     (void)state;
@@ -1274,6 +1291,33 @@ static void the_end_of_an_engine_is_that_of_its_probe(void **state)
     assert_answer(door_get(&door, sid), 200, "1");
 }
 
+static void a_client_that_goes_takes_its_probe_along(void **state)
+{
+    (void)state;
+    const char *sid = door_shake(&door);
+    struct wire *probe = door_wire(&door, sid);
+    struct ask *held = door_get(&door, sid);
+    assert_answer(door_post(&door, sid, "1"), 200, "ok");
+    assert_answer(held, 200, "6");
+    assert_true(probe->hung);
+    assert_int_equal(probe->reason, CLOSE_GOING_AWAY);
+    engine_socket_gone(&probe->socket);
+    assert_ended(CLOSE_CLIENT);
+}
+
+static void probes_are_not_for_nothing(void **state)
+{
+    (void)state;
+    door.options.packets_per_second = 1;
+    door_limit(&door);
+    const char *sid = door_shake(&door);
+    for (int i = 0; i < 2; i++)
+        engine_socket_gone(&probing(sid)->socket);
+    assert_int_equal(door.ended, 0);
+    probing(sid);
+    assert_ended(CLOSE_RATE_LIMITED);
+}
+
 /* ---- the parts of a payload ---- */
 
 static void assert_part(const char *text, size_t len, size_t *at, enum engine_type type,
@@ -1390,6 +1434,7 @@ int main(void)
         TEST(one_that_was_answered_may_go),
         TEST(a_post_under_way_is_answered_when_the_engine_ends),
         TEST(a_ping_comes_each_interval_and_wants_a_pong),
+        TEST(a_reload_leaves_the_heartbeat_that_was_told),
         TEST(one_that_was_abandoned_is_closed),
         TEST(so_is_one_whose_socket_is_silent),
         TEST(short_times_are_kept_to_the_tick),
@@ -1428,6 +1473,8 @@ int main(void)
         TEST(the_heart_beats_on_during_an_upgrade),
         TEST(a_ping_that_was_not_fetched_moves_with_the_rest),
         TEST(the_end_of_an_engine_is_that_of_its_probe),
+        TEST(a_client_that_goes_takes_its_probe_along),
+        TEST(probes_are_not_for_nothing),
         TEST(a_payload_is_cut_at_its_separators),
         TEST(an_empty_payload_is_one_bad_part),
         TEST(what_was_counted_can_be_read),
