@@ -346,14 +346,11 @@ static void *on_open(void *arg, struct engine *engine)
     return client;
 }
 
+/* A socket whose token was refused is none any more. */
 static bool on_is_known(const void *state)
 {
     const struct client *client = state;
-    const struct socket *socket;
-    DL_FOREACH(client->sockets, socket)
-    if (socket->session->state != SESSION_ACCEPTED)
-        return true;
-    return false;
+    return client->sockets;
 }
 
 static void on_closed(void *state, enum close_reason reason)

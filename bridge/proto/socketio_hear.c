@@ -198,7 +198,7 @@ static void renew(struct socket *socket, const json_t *argument, int64_t id)
         return;
     }
     session_auth(session, json_string_value(token), json_string_length(token), NULL, NULL, 0);
-    if (session->state != SESSION_CLOSED && id >= 0)
+    if (id >= 0) /* one that was closed for it takes no more */
         session_send(session, socketio_renewal_ack(session, id));
 }
 

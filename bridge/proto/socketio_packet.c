@@ -17,13 +17,14 @@ static bool is_digit(const struct reader *in)
     return in->at < in->end && *in->at >= '0' && *in->at <= '9';
 }
 
-/* Takes at most `max` digits; below 0 when there is none, or one more. */
+/* Takes at most `max` digits; below 0 when there is none. One more is no packet: neither '-' nor
+ * JSON, of an array, begins so. */
 static int64_t take_number(struct reader *in, int max)
 {
     int64_t number = is_digit(in) ? 0 : -1;
     for (int i = 0; i < max && is_digit(in); i++)
         number = number * 10 + (*in->at++ - '0');
-    return is_digit(in) ? -1 : number;
+    return number;
 }
 
 static enum socketio_type take_type(struct reader *in)
@@ -75,12 +76,9 @@ static bool take_namespace(struct reader *in, struct socketio_packet *packet)
     return true;
 }
 
-static bool take_id(struct reader *in, struct socketio_packet *packet)
+static void take_id(struct reader *in, struct socketio_packet *packet)
 {
-    if (!is_digit(in))
-        return true;
     packet->id = take_number(in, ID_DIGITS_MAX);
-    return packet->id >= 0;
 }
 
 /* A number of JavaScript may be larger than jansson's integers, and means nothing to us. */
@@ -133,7 +131,10 @@ void socketio_parse(const char *text, size_t len, struct socketio_packet *packet
     enum socketio_type type = take_type(&in);
     if (has_attachments(type) && !take_attachments(&in, packet))
         return;
-    if (take_namespace(&in, packet) && take_id(&in, packet) && take_json(&in, type, packet))
+    if (!take_namespace(&in, packet))
+        return;
+    take_id(&in, packet);
+    if (take_json(&in, type, packet))
         packet->type = type;
 }
 

@@ -233,7 +233,7 @@ static void while_the_database_was_never_there_the_connection_ends(void **state)
     cursor_codec_free(office.world.hub->codec);
     office.world.hub->codec = NULL;
     struct page *page = page_new(&office);
-    strcpy(page->corners[0].pid, "any");
+    memset(page->corners[0].pid, 's', SOCKETIO_PID_LEN);
     assert_true(page_connects(&office, page, "acme|u1"));
     assert_int_equal(page->engine->reason, CLOSE_OVERLOADED);
     assert_int_equal(page->count, 0);
@@ -651,6 +651,37 @@ static void nothing_follows_a_goodbye(void **state)
     assert_string_equal(page_last(page), "1");
 }
 
+static void what_was_looked_at_may_be_closed_before_it_is_taken(void **state)
+{
+    (void)state;
+    struct engine_packet packet;
+    struct page *page = enters("acme|u1");
+    page_connects_with(&office, page, 1, "acme|u1", "");
+    page->takes = 0;
+    publish("company:acme", "{}");
+    assert_true(socketio_upper.peek(page->engine->state, &packet));
+    hub_close_all(office.world.hub, CLOSE_CLIENT);
+    socketio_upper.pop(page->engine->state); /* of neither */
+    assert_false(socketio_upper.peek(page->engine->state, &packet));
+}
+
+static void a_connection_that_ends_says_nothing_more(void **state)
+{
+    (void)state;
+    struct engine_packet packet;
+    struct page *page = enters("acme|u1");
+    page_connects_with(&office, page, 1, "acme|u1", "");
+    page->takes = 0;
+    publish("company:acme", "{}");
+    session_close(office.world.hub->slots[0].session, CLOSE_RESTART);
+    assert_false(socketio_upper.peek(page->engine->state, &packet));
+    assert_true(socketio_upper.text(page->engine->state, "bad", 3)); /* nor hears it */
+    assert_true(socketio_upper.binary(page->engine->state, "bad", 3));
+    assert_int_equal(metric("vigie_socketio_packets_refused_total"), 0);
+    office_turn(&office);
+    assert_null(page->engine->state);
+}
+
 static void who_was_sent_away_may_have_been_speaking(void **state)
 {
     (void)state;
@@ -664,6 +695,8 @@ static void who_was_sent_away_may_have_been_speaking(void **state)
     assert_int_equal(page_heard(page, "3"), 0);
     assert_true(page_connects(&office, page, "acme|u1"));
     assert_true(page->corners[0].connected);
+    assert_true(says(page, "1"));
+    assert_false(says(page, "1")); /* this time it went by itself */
 }
 
 static void the_oldest_of_a_user_goes_when_there_are_too_many(void **state)
@@ -793,6 +826,16 @@ static void an_offset_that_is_text_is_a_gap(void **state)
     page_returns(&office, page, "acme|u1");
     assert_not_recovered(page, "cursor");
     assert_int_equal(metric("vigie_socketio_connects_total{result=\"gap\"}"), 1);
+}
+
+static void an_offset_that_is_null_is_none(void **state)
+{
+    (void)state;
+    struct page *page = enters("acme|u1");
+    page_loses(&office, page);
+    page_dials(&office, page);
+    page_connects_with(&office, page, 0, "acme|u1", ",\"offset\":null");
+    assert_true(page->corners[0].recovered);
 }
 
 static void an_offset_of_the_page_itself_is_a_gap(void **state)
@@ -1020,10 +1063,13 @@ static bool echo_event(struct socket *socket, const struct socketio_packet *pack
                        const struct socketio_bytes *attachments)
 {
     char head[64];
+    char count[8] = "";
     if (strcmp(socketio_namespace(socket), "/") != 0)
         return false;
+    if (packet->type == SOCKETIO_BINARY_EVENT)
+        snprintf(count, sizeof count, "%u-", packet->attachments);
     char *text = json_dumps(packet->json, JSON_COMPACT);
-    int len = snprintf(head, sizeof head, "%d%u-%s", packet->type, packet->attachments, text);
+    int len = snprintf(head, sizeof head, "%d%s%s", packet->type, count, text);
     socketio_say(socket, head, (size_t)len);
     for (unsigned i = 0; i < packet->attachments; i++)
         socketio_say_bytes(socket, attachments[i].bytes, attachments[i].len);
@@ -1049,6 +1095,19 @@ static void hooks_answer_in_the_place_of_the_bridge(void **state)
     assert_string_equal(page_said(page, 3), "one");
     assert_string_equal(page_said(page, 4), "two!");
     assert_string_equal(page->corners[0].pid, "");
+    page_loses(&office, page);
+    page_dials(&office, page);
+    strcpy(page->corners[0].pid, "x");
+    page_connects(&office, page, "acme|u1");
+    assert_int_equal(page_heard(page, "2[\"vigie:gap\""), 0);
+    assert_true(says(page, "2[\"b\"]"));
+    hub_drain(office.world.hub, 1000); /* what ends with a text of their own leaves no trace */
+    office_turn(&office);
+    const char *drain = page_last(page);
+    assert_int_equal(strncmp(drain, "2[\"vigie:drain\",", 16), 0);
+    char cursor[CURSOR_TEXT_MAX];
+    snprintf(cursor, sizeof cursor, "%s", drain + strlen(drain) - SEAL_TEXT_LEN - 2);
+    assert_int_equal(position_of(cursor), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_office, close_office)
@@ -1097,6 +1156,8 @@ int main(void)
         TEST(who_left_may_come_back),
         TEST(each_reason_is_told_as_a_stock_client_needs_it),
         TEST(nothing_follows_a_goodbye),
+        TEST(what_was_looked_at_may_be_closed_before_it_is_taken),
+        TEST(a_connection_that_ends_says_nothing_more),
         TEST(who_was_sent_away_may_have_been_speaking),
         TEST(the_oldest_of_a_user_goes_when_there_are_too_many),
         TEST(a_lost_connection_is_closed_for_its_own_reason),
@@ -1105,6 +1166,7 @@ int main(void)
         TEST(who_heard_nothing_yet_recovers_too),
         TEST(any_bridge_of_the_database_takes_it_up),
         TEST(an_offset_that_is_text_is_a_gap),
+        TEST(an_offset_that_is_null_is_none),
         TEST(an_offset_of_the_page_itself_is_a_gap),
         TEST(a_pid_that_is_none_is_a_gap),
         TEST(a_pid_of_another_person_is_a_gap),
