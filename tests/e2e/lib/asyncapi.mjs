@@ -111,21 +111,21 @@ export class Record {
     }
 }
 
-/** @param {any} schema @param {any} value @returns {[what: string, value: any][]} */
+/** Each way to spoil a value a little, at any depth. @param {any} schema @param {any} value @returns {[what: string, value: any][]} */
 function changes(schema, value) {
     if (Array.isArray(schema.items))
         return [
             ['with one place less', value.slice(0, -1)], ['with one place more', [...value, 'x']],
-            ...schema.items.flatMap((/** @type {any} */ item, /** @type {number} */ n) =>
-                changes(item, value[n]).map(([what, changed]) => [`${what} in ${n}`, value.with?.(n, changed) ?? value.toSpliced(n, 1, changed)])),
+            ...schema.items.flatMap((/** @type {any} */ item, /** @type {number} */ n) => changes(item, value[n]).map(([what, changed]) =>
+                [`${what} in ${n}`, value.map((/** @type {any} */ one, /** @type {number} */ at) => (at === n ? changed : one))])),
         ];
-    if (!schema.properties) return [['as something else', Symbol.for('no JSON')]];
+    if (!schema.properties) return [['as another kind', Array.isArray(value) ? 'x' : [value]]];
     return [
         ['with a member from nowhere', { ...value, nobody: 1 }],
         ...(schema.required ?? []).map((/** @type {string} */ name) =>
             [`without ${name}`, Object.fromEntries(Object.entries(value).filter(([key]) => key !== name))]),
-        ...Object.keys(schema.properties).filter((name) => value[name] !== undefined).map((name) =>
-            [`with another kind of ${name}`, { ...value, [name]: Array.isArray(value[name]) ? 'x' : [value[name]] }]),
+        ...Object.entries(schema.properties).filter(([name]) => value[name] !== undefined).flatMap(([name, member]) =>
+            changes(member, value[name]).map(([what, changed]) => [`${what} in ${name}`, { ...value, [name]: changed }])),
     ];
 }
 
