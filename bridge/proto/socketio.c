@@ -114,44 +114,33 @@ void socketio_end(struct client *client, enum close_reason reason)
     DL_APPEND2(client->door->ending, client, prev_ending, next_ending);
 }
 
-/* What a stock client is to do about it: never to come back by itself after CONNECT_ERROR and
- * DISCONNECT, to come back at once when the connection ends. */
-static void part(struct client *client, unsigned nsp, bool answered, enum close_reason reason)
+/* What a stock client is to do about it: after CONNECT_ERROR and DISCONNECT it never comes back by
+ * itself; when the connection ends it comes at once, with the token of its page, and is told if
+ * that is no better. */
+enum parting {
+    PART_ENGINE,
+    PART_SILENTLY,
+    PART_NAMESPACE, /* refused or dismissed */
+    PART_REFUSED    /* refused; from one that was let in, the engine */
+};
+
+static const enum parting partings[CLOSE_REASON_COUNT] = {
+    [CLOSE_CLIENT] = PART_SILENTLY,      [CLOSE_REPLACED] = PART_NAMESPACE,
+    [CLOSE_FORBIDDEN] = PART_NAMESPACE,  [CLOSE_RATE_LIMITED] = PART_NAMESPACE,
+    [CLOSE_UNAUTHORIZED] = PART_REFUSED, [CLOSE_BAD_REQUEST] = PART_REFUSED,
+};
+
+static void part(struct client *client, const struct socket *socket, enum close_reason reason)
 {
-    switch (reason) {
-    case CLOSE_CLIENT:
+    enum parting parting = partings[reason];
+    if (parting == PART_SILENTLY)
         return;
-    case CLOSE_REPLACED:
-    case CLOSE_FORBIDDEN:
-    case CLOSE_RATE_LIMITED:
-        if (answered)
-            socketio_dismiss(client, nsp);
-        else
-            socketio_refuse(client, nsp, close_names[reason]);
-        return;
-    case CLOSE_UNAUTHORIZED:
-    case CLOSE_BAD_REQUEST:
-        if (!answered) {
-            socketio_refuse(client, nsp, close_names[reason]);
-            return;
-        }
-        break; /* it comes back with the token of its page, and is told if that is no better */
-    case CLOSE_GOING_AWAY:
-    case CLOSE_RESTART:
-    case CLOSE_PROTOCOL:
-    case CLOSE_BINARY:
-    case CLOSE_UTF8:
-    case CLOSE_TOO_BIG:
-    case CLOSE_OVERLOADED:
-    case CLOSE_AUTH_TIMEOUT:
-    case CLOSE_TOKEN_EXPIRED:
-    case CLOSE_SLOW_CONSUMER:
-    case CLOSE_INTERNAL:
-    case CLOSE_DEAD:
-    case CLOSE_REASON_COUNT:
-        break;
-    }
-    socketio_end(client, reason);
+    if (parting != PART_ENGINE && !socket->answered)
+        socketio_refuse(client, socket->nsp, close_names[reason]);
+    else if (parting == PART_NAMESPACE)
+        socketio_dismiss(client, socket->nsp);
+    else
+        socketio_end(client, reason);
 }
 
 static void close_socket(void *conn, enum close_reason reason)
@@ -162,7 +151,7 @@ static void close_socket(void *conn, enum close_reason reason)
         return; /* the client went first: socketio_drop() */
     detach(socket);
     LL_PREPEND2(socket->door->closed, socket, next_closed);
-    part(client, socket->nsp, socket->answered, reason);
+    part(client, socket, reason);
 }
 
 static void flush(void *conn)
