@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/router.h"
+#include "proto/socketio.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,6 +30,7 @@ struct app {
     struct channel_map *channels;
     struct hub *hub;
     struct source *source;
+    struct socketio *socketio; /* NULL: that door is not there */
     struct server *server;
     struct loop_timer *tick;
     struct loop_timer *again; /* goes on with a flush that a turn did not finish */
@@ -110,6 +112,10 @@ static void on_turn_end(void *arg)
 {
     struct app *app = arg;
     flush(app);
+    if (app->socketio)
+        socketio_settle(app->socketio);
+    if (server_flush(app->server) || app->hub->dirty_count) /* what was written makes room */
+        loop_timer_start(app->again, 0, 0);
     hub_reap(app->hub);
 }
 
@@ -188,6 +194,13 @@ static bool ready(void *arg, struct buf *why)
             ok ? "true" : "false", app->database_up ? "true" : "false", keys ? "true" : "false",
             app->draining || app->stopping ? "true" : "false", app->rules_bad);
     return ok;
+}
+
+/* What would only be told to come back is better refused at the door. */
+static bool available(void *arg)
+{
+    const struct app *app = arg;
+    return app->database_up && !app->draining && !app->stopping;
 }
 
 static void refresh(void *arg)
@@ -380,6 +393,20 @@ static bool make_source(struct app *app, struct err *err)
     return app->source != NULL;
 }
 
+static void make_socketio(struct app *app)
+{
+    const struct conf *conf = app->conf;
+    if (!conf->socketio.enabled)
+        return;
+    app->socketio = socketio_new(&(struct socketio_options){
+        .hub = app->hub,
+        .namespaces = conf->socketio.namespaces.items,
+        .namespace_count = conf->socketio.namespaces.count,
+        .max_payload_bytes = (size_t)conf->limits.message_bytes,
+        .metrics = app->metrics,
+    });
+}
+
 static bool make_server(struct app *app, struct err *err)
 {
     struct server_options options = {
@@ -388,8 +415,11 @@ static bool make_server(struct app *app, struct err *err)
         .metrics = app->metrics,
         .arg = app,
         .verify = verify,
+        .available = available,
         .ready = ready,
         .refresh = refresh,
+        .engine.upper = app->socketio ? &socketio_upper : NULL,
+        .engine.upper_arg = app->socketio,
     };
     setup_server(app->conf, &options);
     app->server = server_new(&options, err);
@@ -412,6 +442,7 @@ static bool assemble(struct app *app, int *code, struct err *err)
     register_metrics(app);
     app->channels = setup_channels(app->conf);
     make_hub(app);
+    make_socketio(app);
     if (!make_source(app, err))
         return false;
     *code = APP_OS; /* what is left to fail is the system's: a port that is taken, descriptors */
@@ -447,6 +478,9 @@ static void dismantle(struct app *app)
     loop_timer_free(app->again);
     loop_timer_free(app->stop);
     server_free(app->server);
+    if (app->socketio)
+        socketio_settle(app->socketio);
+    socketio_free(app->socketio);
     hub_free(app->hub);
     setup_channels_free(app->channels);
     verifier_free(app->verifier);

@@ -160,6 +160,17 @@ void setup_hub(const struct conf *conf, struct hub_options *options)
     options->heartbeat_timeout_ms = conf->heartbeat.timeout_ms;
 }
 
+static void setup_engine(const struct conf *conf, struct server_options *options)
+{
+    options->engine.ping_interval_ms = conf->heartbeat.interval_ms;
+    options->engine.ping_timeout_ms = conf->heartbeat.timeout_ms;
+    options->engine.upgrade_timeout_ms = conf->socketio.upgrade_timeout_ms;
+    options->engine.auth_timeout_ms = conf->limits.auth_timeout_ms;
+    options->engine.packets_per_second = (unsigned)conf->limits.messages_per_second;
+    options->engine_path = "/socket.io";
+    options->client_file = conf->socketio.client_file[0] ? conf->socketio.client_file : NULL;
+}
+
 void setup_server(const struct conf *conf, struct server_options *options)
 {
     options->address = conf->listen.address;
@@ -182,6 +193,7 @@ void setup_server(const struct conf *conf, struct server_options *options)
     options->poll_hold_ms = conf->streams.poll_hold_ms;
     options->ticket_ttl_ms = conf->streams.ticket_ttl_ms;
     options->tickets = (size_t)conf->streams.tickets;
+    setup_engine(conf, options);
 }
 
 void setup_source(const struct conf *conf, const char **channels, struct source_options *options)

@@ -30,7 +30,9 @@ struct peer {
     void *socket; /* the transport's handle on it, for acceptor->drop */
     void *guest;  /* what the gate leaves for the connection: freed by whoever takes it */
     void (*drop_guest)(void *guest);
-    struct exchange *exchange; /* the HTTP request under way, or NULL */
+    struct exchange *exchange;    /* the HTTP request under way, or NULL */
+    const struct conn_kind *kind; /* of the WebSocket that it becomes */
+    bool idle;                    /* between two requests */
     bool authenticated;
     char text[64]; /* the address, for log lines */
 };

@@ -144,7 +144,7 @@ static void put_guards(struct buf *out)
 static void put_connection(const struct exchange *exchange, struct buf *out)
 {
     long patience_s = (long)(exchange->peer->acceptor->patience_ms / 1000);
-    if (exchange->keep_alive && !exchange->body_left)
+    if (exchange->keep_alive)
         buf_fmt(out, "connection: keep-alive\r\nkeep-alive: timeout=%ld\r\n", patience_s);
     else
         buf_str(out, "connection: close\r\n");
@@ -223,6 +223,7 @@ void exchange_answer(struct exchange *exchange, const struct exchange_answer *an
     if (exchange->state == EXCHANGE_ANSWERED || exchange->dying)
         return;
     exchange->state = EXCHANGE_ANSWERED;
+    exchange->keep_alive &= !exchange->body_left && !exchange->server->leaving;
     buf_init(&exchange->out, HEAD_BYTES_MAX + answer->len);
     put_head(exchange, answer, &exchange->out);
     buf_str(&exchange->out, "\r\n");
@@ -503,6 +504,7 @@ int exchange_open(struct lws *wsi, const struct door *door, const char *path)
     exchange->door = door;
     exchange->fd = lws_get_socket_fd(wsi);
     peer->exchange = exchange;
+    peer->idle = false;
     route(exchange, path);
     if (exchange->state == EXCHANGE_HELD || exchange->state == EXCHANGE_STREAMING)
         settle(exchange);
@@ -603,6 +605,7 @@ static int complete(struct exchange *exchange)
     if (!exchange->keep_alive)
         return -1;
     exchange_gone(peer);
+    peer->idle = true;
     peer_waits_again(peer);
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }

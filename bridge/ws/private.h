@@ -13,6 +13,12 @@
 /* One write holds at most this much: what many frames are gathered into. */
 enum { WRITE_BYTES = 65536 };
 
+/* What a page may load; empty: nothing. */
+struct client_file {
+    char *bytes;
+    size_t len;
+};
+
 struct server {
     struct server_options options;
     struct lws_context *context;
@@ -25,12 +31,16 @@ struct server {
     struct watchers *watchers;    /* of requests that are held */
     struct ticket_store *tickets; /* NULL: no streams here */
     struct exchange *polls;       /* held ones, in the order of coming */
+    struct engines *engines;      /* NULL: no Engine.IO here */
+    struct conn *woken;           /* engines with something to write */
+    struct client_file client_file;
     struct loop_timer *tick;
     unsigned ticks;
+    bool leaving;    /* no connection is used again */
     double *refused; /* handshakes, by enum gate_verdict */
     double *tls_expiry;
     double *tls_reloads;
-    unsigned char scratch[LWS_PRE + WRITE_BYTES];
+    unsigned char scratch[LWS_PRE + ENGINE_FILL_BYTES];
 };
 
 /* Lets the library see the deadline that was just set from outside its callbacks: as a guest of a

@@ -1,4 +1,5 @@
 #include "ws/conn.h"
+#include "ws/door_engine.h"
 #include "ws/door_stream.h"
 #include "ws/private.h"
 
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 enum {
     HEADER_BYTES = 12288, /* a token of 8 KiB in a header, and what a browser sends besides */
@@ -244,13 +246,15 @@ static bool make_doors(struct server *server, struct err *err)
             .wall_us = clocks->wall_us,
             .random = clocks->random,
         });
-    return server->watchers != NULL;
+    return server->watchers && door_engine_make(server, err);
 }
 
 static void on_tick(void *arg)
 {
     struct server *server = arg;
     door_poll_tick(server);
+    if (server->engines)
+        engines_tick(server->engines);
     if (server->tickets && ++server->ticks % TICKS_A_SECOND == 0)
         ticket_tick(server->tickets);
 }
@@ -286,7 +290,19 @@ void server_start(struct server *server)
 
 void server_stop_accepting(struct server *server)
 {
+    struct peer *peer;
     acceptor_close(&server->acceptor);
+    server->leaving = true;
+    if (server->engines)
+        engines_refuse(server->engines);
+    DL_FOREACH(server->acceptor.waiting, peer)
+    if (peer->idle)
+        drop(server, peer);
+}
+
+bool server_flush(struct server *server)
+{
+    return door_engine_flush(server);
 }
 
 bool server_reload_tls(struct server *server, struct err *err)
@@ -316,6 +332,12 @@ void server_reconfigure(struct server *server, const struct server_options *opti
     server->options.tickets = options->tickets;
     if (server->tickets)
         ticket_store_limit(server->tickets, options->ticket_ttl_ms, options->tickets);
+    server->options.engine.ping_interval_ms = options->engine.ping_interval_ms;
+    server->options.engine.ping_timeout_ms = options->engine.ping_timeout_ms;
+    server->options.engine.upgrade_timeout_ms = options->engine.upgrade_timeout_ms;
+    server->options.engine.auth_timeout_ms = options->engine.auth_timeout_ms;
+    server->options.engine.packets_per_second = options->engine.packets_per_second;
+    door_engine_set_options(server);
     take_limits(server);
 }
 
@@ -352,6 +374,7 @@ void server_free(struct server *server)
         lws_context_destroy(server->context);
         loop_settle(server->options.loop);
     }
+    door_engine_free(server);
     watchers_free(server->watchers);
     ticket_store_free(server->tickets);
     tls_free(server->tls);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "core/session.h"
+#include "proto/engineio.h"
 
 struct server_list {
     const char *const *items;
@@ -40,10 +41,18 @@ struct server_options {
     int64_t ticket_ttl_ms;
     size_t tickets; /* that may wait to be used */
 
+    /* Engine.IO: times, packets_per_second, upper and upper_arg count, the rest is filled in here.
+     * Without `upper` there is no such door. */
+    struct engine_options engine;
+    const char *engine_path; /* "/socket.io"; a slash may follow in requests */
+    const char *client_file; /* served below that path, or NULL */
+
     void *arg;
     /* The identity behind a token of an Authorization header; false: refused with 401. */
     bool (*verify)(void *arg, const char *token, size_t len, const char *address,
                    struct identity *identity);
+    /* Whether an engine may begin now; NULL: always. */
+    bool (*available)(void *arg);
     /* Appends why the bridge is not ready, as JSON members; true when it is. */
     bool (*ready)(void *arg, struct buf *why);
     /* Brings the gauges up to date, before metrics are printed. */
@@ -58,7 +67,11 @@ struct server *server_new(const struct server_options *options, struct err *err)
 bool server_check_tls(const char *certificate, const char *private_key, struct err *err);
 /* Accepts from now on. */
 void server_start(struct server *server);
-/* No new connection on the public listener; the admin one stays. */
+/* To be called at the end of each turn, after hub_flush(): writes what engines have to say. True
+ * when there is more to do, in another turn. */
+bool server_flush(struct server *server);
+/* No new connection on the public listener, no new engine, and those that are open are not used
+ * again for another request; the admin one stays. */
 void server_stop_accepting(struct server *server);
 /* Reads certificate and key anew. The old pair stays in service, with `err` set, when the new one
  * cannot be used; sessions are not touched. */
