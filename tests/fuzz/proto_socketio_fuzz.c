@@ -18,15 +18,19 @@ struct script {
 /* What must hold for one namespace of a page. */
 struct watch {
     char company[16]; /* of the token it came with; empty: whatever its first event says */
+    char person[24];  /* who comes; empty: it may be anybody */
     char pid[128];
-    int64_t n; /* of the last event heard: each company counts its own */
-    bool sure; /* the next is the one after it */
+    char owner[24];  /* of that pid; empty: it may be anybody */
+    int64_t n;       /* of the last event heard: each company counts its own */
+    bool sure;       /* the next is the one after it */
+    bool recovered;  /* said the last answer to CONNECT */
+    bool owes_a_gap; /* it came back in vain, and was not told of a gap yet */
 };
 
 static struct office office;
 static struct watch watches[PAGES][PAGE_NAMESPACES];
 static size_t seen[PAGES];
-static int64_t happened[2]; /* to acme, to rival */
+static int64_t happened[2]; /* to rival, to acme */
 static unsigned epochs;
 
 static uint8_t take(struct script *script)
@@ -46,10 +50,18 @@ static void check_event(struct watch *watch, const json_t *data)
     int64_t n = json_integer_value(json_object_get(payload, "n"));
     if (!*watch->company)
         strcpy(watch->company, company);
-    assert(strcmp(company, watch->company) == 0);
+    assert(strcmp(company, watch->company) == 0 && !watch->owes_a_gap);
     assert(watch->sure ? n == watch->n + 1 : n > 0);
     watch->n = n;
     watch->sure = true;
+}
+
+static void check_gap(struct watch *watch, const json_t *data)
+{
+    const json_t *reason = json_object_get(json_array_get(data, 1), "reason");
+    assert(!watch->recovered || strcmp(json_string_value(reason), "cursor") != 0);
+    watch->sure = false;
+    watch->owes_a_gap = false;
 }
 
 static void check_named(struct watch *watch, const json_t *data)
@@ -60,7 +72,7 @@ static void check_named(struct watch *watch, const json_t *data)
     if (strcmp(name, "devis:made") == 0)
         check_event(watch, data);
     else if (strcmp(name, "vigie:gap") == 0)
-        watch->sure = false;
+        check_gap(watch, data);
     else
         assert(strncmp(name, "vigie:", 6) == 0);
 }
@@ -68,8 +80,16 @@ static void check_named(struct watch *watch, const json_t *data)
 static void check_connected(struct watch *watch, const json_t *data)
 {
     const char *pid = json_string_value(json_object_get(data, "pid"));
-    watch->sure = watch->sure && strcmp(pid, watch->pid) == 0;
+    watch->recovered = strcmp(pid, watch->pid) == 0;
+    if (watch->recovered) {
+        assert(!watch->owes_a_gap);
+        assert(!*watch->owner || strcmp(watch->person, watch->owner) == 0);
+        return;
+    }
+    watch->sure = false;
+    watch->owes_a_gap = *watch->pid && *watch->person; /* it had one, and showed it */
     strcpy(watch->pid, pid);
+    strcpy(watch->owner, watch->person);
 }
 
 static void check_line(size_t p, const char *text)
@@ -128,14 +148,15 @@ static struct page *someone(struct script *script, size_t *p)
 }
 
 /* Nothing of what was before follows a CONNECT that is taken, nor a DISCONNECT. */
-static void says(size_t p, const char *text, size_t len, const char *company)
+static void says(size_t p, const char *text, size_t len)
 {
     struct page *page = office.pages[p];
     struct socketio_packet packet;
     socketio_parse(text, len, &packet);
     struct corner *corner = page_corner(page, packet.nsp, strlen(packet.nsp));
     if (corner && packet.type == SOCKETIO_CONNECT)
-        snprintf(watches[p][corner - page->corners].company, 16, "%s", company);
+        watches[p][corner - page->corners].company[0] =
+            watches[p][corner - page->corners].person[0] = '\0';
     if (corner && packet.type == SOCKETIO_DISCONNECT)
         corner->connected = false;
     socketio_packet_free(&packet);
@@ -149,7 +170,7 @@ static void a_page_says_anything(struct script *script)
     someone(script, &p);
     size_t len = take(script) | (size_t)(take(script) & 3) << 8;
     len = len < script->left ? len : script->left;
-    says(p, (const char *)script->at, len, "");
+    says(p, (const char *)script->at, len);
     script->at += len;
     script->left -= len;
 }
@@ -177,6 +198,8 @@ static void a_page_connects(struct script *script)
     if (page->corners[nsp].connected)
         return;
     snprintf(watch->company, sizeof watch->company, "%.*s", (int)strcspn(token, "|"), token);
+    snprintf(watch->person, sizeof watch->person, "%.7s%s", token,
+             strstr(token, "other") ? "!" : "");
     page_connects_with(&office, page, nsp, token, more[take(script) % 5]);
     check();
 }
@@ -203,7 +226,7 @@ static void a_page_emits(struct script *script)
     size_t p;
     someone(script, &p);
     const char *text = emits[take(script) % 10];
-    says(p, text, strlen(text), "");
+    says(p, text, strlen(text));
 }
 
 static void a_page_takes(struct script *script)
@@ -219,7 +242,7 @@ static void something_happens(struct script *script)
 {
     static const char *const more[] = {"", "\ncompany:rival\nuser:u1", "\nconversation:1",
                                        "\nrole:chef\nuser:u1\nconversation:1", "\nuser:u2"};
-    static const char *const companies[] = {"acme", "rival"};
+    static const char *const companies[] = {"rival", "acme"};
     char payload[64];
     char rooms[64];
     unsigned who = take(script) % 2;
