@@ -105,13 +105,25 @@ void socketio_drop(struct socket *socket, enum close_reason reason)
     free(socket);
 }
 
+static void set_due(struct client *client, bool due)
+{
+    struct socketio *door = client->door;
+    if (client->due == due)
+        return;
+    client->due = due;
+    if (due)
+        DL_APPEND2(door->due, client, prev_due, next_due);
+    else
+        DL_DELETE2(door->due, client, prev_due, next_due);
+}
+
 void socketio_end(struct client *client, enum close_reason reason)
 {
     if (client->ending)
         return;
     client->ending = true;
     client->reason = reason;
-    DL_APPEND2(client->door->ending, client, prev_ending, next_ending);
+    set_due(client, true);
 }
 
 /* What a stock client is to do about it: after CONNECT_ERROR and DISCONNECT it never comes back by
@@ -165,8 +177,14 @@ const struct transport socketio_transport = {.flush = flush, .close = close_sock
 
 void socketio_settle(struct socketio *door)
 {
-    while (door->ending)
-        engine_close(door->ending->engine, door->ending->reason); /* on_closed() takes it out */
+    while (door->due) {
+        struct client *client = door->due;
+        set_due(client, false);
+        if (client->ending)
+            engine_close(client->engine, client->reason); /* and the client is gone */
+        else
+            engine_wake(client->engine);
+    }
     while (door->closed) {
         struct socket *socket = door->closed;
         LL_DELETE2(door->closed, socket, next_closed);
@@ -184,7 +202,7 @@ void socketio_reply(struct client *client, const struct buf *text)
     struct frame *frame = frame_new(text->len);
     memcpy(frame->bytes, text->bytes, text->len);
     if (outq_push(&client->replies, frame))
-        engine_wake(client->engine);
+        set_due(client, true);
     else
         socketio_end(client, CLOSE_SLOW_CONSUMER);
     frame_unref(frame);
@@ -350,8 +368,7 @@ static void on_closed(void *state, enum close_reason reason)
     struct socket *next;
     DL_FOREACH_SAFE(client->sockets, socket, next)
     socketio_drop(socket, reason);
-    if (client->ending)
-        DL_DELETE2(door->ending, client, prev_ending, next_ending);
+    set_due(client, false);
     socketio_forget_packet(client);
     outq_free(&client->replies);
     buf_free(&client->own);

@@ -76,8 +76,9 @@ struct socketio;
 struct socketio *socketio_new(const struct socketio_options *options);
 /* Every engine must be gone. NULL is allowed. */
 void socketio_free(struct socketio *door);
-/* What the core closed is carried out: engines end, sessions are told that they are gone. To be
- * called at the end of each turn, after hub_flush() and before hub_reap(). */
+/* What waited for the end of the turn: answers that belong to no session go out, engines end,
+ * sessions are told that they are gone. To be called each turn, after hub_flush() and before
+ * hub_reap(). */
 void socketio_settle(struct socketio *door);
 
 /* For hooks: a packet (as 2["name",1], without engine's digit, namespace and attachments' bytes),

@@ -17,7 +17,7 @@ struct socketio {
     struct socketio_options options;
     struct socket *by_pid; /* those that have one, also while it is only claimed */
     struct socket *closed; /* by the core: to be told session_gone() */
-    struct client *ending; /* their engines are to be closed */
+    struct client *due;    /* their engines are to be woken, or closed */
     unsigned client_count;
     double *connects;    /* by result */
     double *refused;     /* packets that broke a rule */
@@ -56,15 +56,17 @@ struct client {
     size_t attachment_bytes;
     uint32_t dismissed;  /* namespaces we took away: what was under way to them is no mistake */
     int64_t connects_ms; /* up to when the CONNECTs so far are paid for */
-    bool ending;
+    bool ending;         /* for `reason` */
     enum close_reason reason;
-    struct client *prev_ending;
-    struct client *next_ending;
+    bool due;
+    struct client *prev_due;
+    struct client *next_due;
 };
 
 const char *socketio_name_of(const struct socketio *door, unsigned nsp);
 
-/* Queues what belongs to no session: a packet with its namespace, without the engine's digit. */
+/* Queues what belongs to no session: a packet with its namespace, without the engine's digit. It
+ * goes out at the end of the turn. */
 void socketio_reply(struct client *client, const struct buf *text);
 /* Its engine is closed at the end of the turn; until then it hears and says nothing. */
 void socketio_end(struct client *client, enum close_reason reason);

@@ -174,6 +174,7 @@ static inline void office_turn(struct office *office)
 {
     for (bool more = true; more;) {
         more = hub_flush(office->world.hub, 100);
+        socketio_settle(office->door);
         for (size_t i = 0; i < office->page_count; i++) {
             struct engine *engine = office->pages[i]->engine;
             bool awake = engine->awake && engine->state && office->pages[i]->takes;
@@ -182,7 +183,6 @@ static inline void office_turn(struct office *office)
             if (awake)
                 page_read(office->pages[i]);
         }
-        socketio_settle(office->door);
         hub_reap(office->world.hub);
     }
 }

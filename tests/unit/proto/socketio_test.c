@@ -651,6 +651,18 @@ static void nothing_follows_a_goodbye(void **state)
     assert_string_equal(page_last(page), "1");
 }
 
+/* An engine that is woken reads from the client's other sessions at once, by polling: not while the
+ * core is walking through them. */
+static void a_goodbye_waits_for_the_end_of_the_turn(void **state)
+{
+    (void)state;
+    struct page *page = enters("acme|u1");
+    session_close(office.world.hub->slots[0].session, CLOSE_REPLACED);
+    assert_false(page->engine->awake);
+    socketio_settle(office.door);
+    assert_true(page->engine->awake);
+}
+
 static void what_was_looked_at_may_be_closed_before_it_is_taken(void **state)
 {
     (void)state;
@@ -1156,6 +1168,7 @@ int main(void)
         TEST(who_left_may_come_back),
         TEST(each_reason_is_told_as_a_stock_client_needs_it),
         TEST(nothing_follows_a_goodbye),
+        TEST(a_goodbye_waits_for_the_end_of_the_turn),
         TEST(what_was_looked_at_may_be_closed_before_it_is_taken),
         TEST(a_connection_that_ends_says_nothing_more),
         TEST(who_was_sent_away_may_have_been_speaking),
