@@ -280,12 +280,19 @@ bool server_check_tls(const char *certificate, const char *private_key, struct e
     return tls != NULL;
 }
 
+/* Pings are due to within a tenth of their interval. */
+static int64_t tick_ms(const struct server *server)
+{
+    int64_t ping_ms = server->options.engine.ping_interval_ms / 10;
+    return ping_ms > 0 && ping_ms < TICK_MS ? ping_ms : TICK_MS;
+}
+
 void server_start(struct server *server)
 {
     acceptor_start(&server->acceptor);
     acceptor_start(&server->admin_acceptor);
     server->tick = loop_timer_new(server->options.loop, on_tick, server);
-    loop_timer_start(server->tick, TICK_MS, TICK_MS);
+    loop_timer_start(server->tick, tick_ms(server), tick_ms(server));
 }
 
 void server_stop_accepting(struct server *server)

@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,7 +17,7 @@ import { addClient } from './lib/business.mjs';
 import { Issuer } from './lib/tokens.mjs';
 import { poll } from './lib/wait.mjs';
 import { World } from './lib/world.mjs';
-import { dial } from './lib/wsclient.mjs';
+import { HandshakeRefused, WsClient, dial } from './lib/wsclient.mjs';
 
 const world = new World();
 const ORIGIN = 'https://app.example.fr';
@@ -256,6 +258,21 @@ for (const [name, config] of [['over TLS', {}], ['in the clear', PLAIN]]) {
             assert.equal(await sessions(bridge), 0);
         });
 
+        test('a polling engine whose client left costs nothing, and is closed', async (t) => {
+            const { bridge } = await world.enter(t, { config });
+            const sids = await Promise.all(Array.from({ length: 5 }, () => enterEngine(bridge)));
+            const wires = await Promise.all(sids.map(() => dial(bridge.target)));
+            wires.forEach((wire, i) => wire.write(text(enginePath(sids[i]))));
+            const held = await burnt(bridge);
+            assert.ok(held < 5, `${held} ticks while held`);
+            assert.equal(await engines(bridge), 5);
+            for (const wire of wires.slice(0, 3)) wire.socket.end();
+            for (const wire of wires.slice(3)) wire.destroy();
+            const left = await burnt(bridge);
+            assert.ok(left < 5, `${left} ticks after they left`);
+            assert.equal(await engines(bridge), 0);
+        });
+
         test('a client that goes on talking while it should wait is cut, and costs nothing', async (t) => {
             const { bridge } = await world.enter(t, { config });
             const cursor = await cursorOf(bridge);
@@ -377,21 +394,272 @@ describe('events', () => {
     });
 });
 
+/** The path of a polling request. @param {string} [sid] */
+const enginePath = (sid, more = '') => `/socket.io/?EIO=4&transport=polling${sid ? `&sid=${sid}` : ''}${more}`;
+
+/** Opens an engine by polling; nobody is known yet. */
+async function openEngine(bridge, options = {}) {
+    const answer = await ask(bridge, enginePath(), options);
+    assert.equal(answer.status, 200, answer.body);
+    assert.equal(answer.headers['content-type'], 'text/plain; charset=UTF-8');
+    return JSON.parse(answer.body.slice(1)).sid;
+}
+
+/** And says who it is; waits until it is let in. */
+async function enterEngine(bridge, options = {}) {
+    const sid = await openEngine(bridge, options);
+    const token = world.token({ company: COMPANY });
+    const said = await ask(bridge, enginePath(sid), { ...options, method: 'POST', body: `40${JSON.stringify({ token })}`, headers: { ...options.headers, 'content-type': 'text/plain;charset=UTF-8' } });
+    assert.deepEqual([said.status, said.body], [200, 'ok']);
+    const heard = await ask(bridge, enginePath(sid), options);
+    assert.match(heard.body, /^40\{"sid":/);
+    return sid;
+}
+
+const engines = (bridge, transport = 'polling') => bridge.metric('vigie_engines', { transport });
+/** A path and what it must answer. @type {[string, string, number, number | null][]} */
+const ENGINE_ERRORS = [
+    ['GET', '/socket.io/?EIO=4', 400, 0], ['GET', '/socket.io/?EIO=4&transport=x', 400, 0],
+    ['GET', enginePath('AAAAAAAAAAAAAAAAAAAA'), 400, 1], ['POST', enginePath('AAAAAAAAAAAAAAAAAAAA'), 400, 1],
+    ['POST', enginePath(), 400, 2], ['PUT', enginePath(), 400, 2], ['DELETE', enginePath(), 400, 2],
+    ['GET', '/socket.io/?EIO=4&transport=websocket', 400, 3], ['GET', enginePath(undefined, '&token=x'), 400, 3],
+    ['GET', '/socket.io/?EIO=3&transport=polling', 400, 5], ['GET', '/socket.io?EIO=3&transport=polling', 400, 5],
+];
+
+describe('an engine by polling', () => {
+    test('errors are those of the protocol, and a page may read them', async (t) => {
+        const { bridge } = await world.enter(t);
+        const agent = agentFor(bridge, { keepAlive: true, maxSockets: 1 });
+        for (const [method, path, status, code] of ENGINE_ERRORS) {
+            const body = method === 'POST' || method === 'PUT' ? '40' : undefined;
+            const answer = await ask(bridge, path, { method, body, agent, headers: { origin: ORIGIN } });
+            assert.equal(answer.status, status, `${method} ${path}`);
+            assert.equal(JSON.parse(answer.body).code, code, `${method} ${path}`);
+            assert.equal(answer.headers['content-type'], 'application/json');
+            assert.equal(answer.headers['access-control-allow-origin'], ORIGIN);
+        }
+        agent.destroy();
+        const evil = await ask(bridge, enginePath(), { headers: { origin: 'https://evil.example' } });
+        assert.equal(evil.status, 403);
+        assert.equal(JSON.parse(evil.body).code, 4);
+        assert.equal(evil.headers['access-control-allow-origin'], undefined);
+        assert.equal(await bridge.metric('vigie_engine_errors_total'), ENGINE_ERRORS.length + 1);
+    });
+
+    test('a preflight allows the headers that a page asks for, if they can be headers', async (t) => {
+        const { bridge } = await world.enter(t);
+        for (const [asked, allowed] of [['x-mine, Authorization', 'x-mine, Authorization'], ['x"y', 'authorization, content-type, last-event-id, cache-control']]) {
+            const answer = await ask(bridge, enginePath(), { method: 'OPTIONS', headers: { origin: ORIGIN, 'access-control-request-headers': asked } });
+            assert.equal(answer.status, 204);
+            assert.equal(answer.headers['access-control-allow-methods'], 'GET, POST');
+            assert.equal(answer.headers['access-control-allow-headers'], allowed);
+        }
+    });
+
+    test('lives over one connection that is used again and again', async (t) => {
+        const { bridge, business } = await world.enter(t);
+        const agent = agentFor(bridge, { keepAlive: true, maxSockets: 1 });
+        const sid = await enterEngine(bridge, { agent });
+        const ports = new Set();
+        for (let i = 0; i < 10; i++) {
+            await addClient(business, Number(COMPANY), `turn ${i}`);
+            const answer = await ask(bridge, enginePath(sid), { agent });
+            assert.match(answer.body, new RegExp(`turn ${i}`));
+            ports.add(answer.socket.localPort);
+        }
+        assert.equal(ports.size, 1);
+        assert.equal((await ask(bridge, enginePath(sid), { agent, method: 'POST', body: '1' })).body, 'ok');
+        assert.equal((await ask(bridge, enginePath(sid), { agent })).status, 400);
+        assert.equal(await engines(bridge), 0);
+        agent.destroy();
+    });
+
+    test('closes each connection whose client asks for it', async (t) => {
+        const { bridge } = await world.enter(t);
+        const sid = await enterEngine(bridge, { headers: { connection: 'close' } });
+        assert.equal((await ask(bridge, enginePath(sid), { method: 'POST', body: '3', headers: { connection: 'close' } })).headers.connection, 'close');
+    });
+
+    test('a body that is too long is refused, and the engine lives', async (t) => {
+        const { bridge } = await world.enter(t, { config: { limits: { message_bytes: '2KiB' } } });
+        const sid = await enterEngine(bridge);
+        for (const length of [2049, 5000, 300_000]) {
+            const answer = await ask(bridge, enginePath(sid), { method: 'POST', body: `42["${'x'.repeat(length - 6)}"]`, headers: { origin: ORIGIN } });
+            assert.equal(answer.status, 413, String(length));
+            assert.equal(answer.headers['access-control-allow-origin'], ORIGIN);
+        }
+        const fits = await ask(bridge, enginePath(sid), { method: 'POST', body: `42["${'x'.repeat(2042)}"]` });
+        assert.deepEqual([fits.status, fits.body], [200, 'ok']);
+        const wire = await dial(bridge.target);
+        wire.write(text(enginePath(sid), { 'Content-Length': '10000000000' }, { method: 'POST' }));
+        await until(wire, 'HTTP/1.1 413');
+        wire.destroy();
+        assert.equal(await engines(bridge), 1);
+    });
+
+    test('requests sent in one go are answered in their order', async (t) => {
+        const { bridge, business } = await world.enter(t);
+        const sid = await enterEngine(bridge);
+        const wire = await dial(bridge.target);
+        const post = (body) => text(enginePath(sid), { 'Content-Length': String(body.length) }, { method: 'POST', body });
+        wire.write(post('42["a"]') + text(enginePath(sid)) + post('42["b"]') + text(enginePath(undefined, '&x=1'), { Connection: 'close' }));
+        await until(wire, 'ok');
+        await addClient(business, Number(COMPANY), 'in one go');
+        await wire.untilEnded();
+        assert.match(wire.bytes().toString(), /\r\n\r\nok.*in one go.*\r\n\r\nok.*\r\n\r\n0\{"sid"/s);
+    });
+
+    test('a second GET ends both, a second POST cuts the first', async (t) => {
+        const { bridge } = await world.enter(t);
+        const sid = await enterEngine(bridge);
+        const first = ask(bridge, enginePath(sid));
+        await sleep(100);
+        const second = await ask(bridge, enginePath(sid));
+        assert.equal(second.status, 400);
+        assert.deepEqual([(await first).status, (await first).body], [200, '1']);
+        const other = await enterEngine(bridge);
+        const wire = await dial(bridge.target);
+        wire.write(text(enginePath(other), { 'Content-Length': '10' }, { method: 'POST', body: '42["a' }));
+        await sleep(100);
+        assert.equal((await ask(bridge, enginePath(other), { method: 'POST', body: '3' })).status, 400);
+        await wire.untilEnded();
+        assert.equal(wire.bytes().length, 0);
+        assert.equal(await engines(bridge), 0);
+    });
+
+    test('is refused with 503 while the database is not there', async (t) => {
+        const database = { url: () => 'postgresql://vigie_bridge@/none?host=/nowhere' };
+        const bridge = await world.bridge(t, { database, awaitReady: false });
+        const answer = await ask(bridge, enginePath(), { headers: { origin: ORIGIN } });
+        assert.equal(answer.status, 503);
+        assert.equal(JSON.parse(answer.body).code, 6);
+        assert.ok(Number(answer.headers['retry-after']) > 0);
+        assert.equal(answer.headers['access-control-allow-origin'], ORIGIN);
+    });
+
+    test('a thousand that were opened and left are forgotten', async (t) => {
+        const { bridge } = await world.enter(t, { config: { heartbeat: { interval: '1s', timeout: '1s' }, limits: { unauthenticated: 2000, sessions: 3000, auth_timeout: '2s' } } });
+        const agent = agentFor(bridge, { keepAlive: true, maxSockets: 8 });
+        await Promise.all(Array.from({ length: 1000 }, () => openEngine(bridge, { agent })));
+        assert.ok(await engines(bridge) > 0);
+        agent.destroy();
+        await poll(async () => await engines(bridge) === 0, { within: 20_000, what: 'none of them' });
+        await poll(async () => await bridge.metric('vigie_sessions', { state: 'accepted' }) === 0, { what: 'no session' });
+    });
+
+    test('one that is known does not count as a stranger, over all its connections', async (t) => {
+        const { bridge } = await world.enter(t, { config: { limits: { unauthenticated: 3 } } });
+        const held = [];
+        for (let i = 0; i < 6; i++) {
+            const agent = agentFor(bridge, { keepAlive: true, maxSockets: 1 });
+            const sid = await enterEngine(bridge, { agent });
+            held.push(ask(bridge, enginePath(sid), { agent }).catch(() => {}), () => agent.destroy());
+            await poll(async () => await engines(bridge) === i + 1, { what: 'one more' });
+        }
+        for (const end of held) if (typeof end === 'function') end();
+    });
+});
+
+describe('an engine by WebSocket', () => {
+    test('a refused upgrade says why', async (t) => {
+        const { bridge } = await world.enter(t);
+        const cases = /** @type {[string, Record<string, any>, number, number | undefined][]} */ ([
+            ['/socket.io/?EIO=4&transport=websocket', { Origin: 'https://evil.example' }, 403, 4],
+            ['/socket.io/?EIO=3&transport=websocket', {}, 400, 5],
+            ['/socket.io/?EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA', {}, 400, 1],
+            ['/socket.io/?EIO=4&transport=polling', {}, 400, 3],
+            ['/socket.io/?EIO=4', {}, 400, 0],
+            ['/socket.io/?EIO=4&transport=websocket&access_token=x', {}, 400, undefined],
+            ['/socket.io/?EIO=4&transport=websocket', { 'Sec-WebSocket-Version': '8' }, 426, undefined],
+        ]);
+        for (const [path, headers, status, code] of cases) {
+            const error = await WsClient.open({ ...bridge.target, path, headers: { 'Sec-WebSocket-Protocol': null, ...headers } }).then(() => null, (caught) => caught);
+            assert.ok(error instanceof HandshakeRefused, `${path}: ${error}`);
+            assert.equal(error.status, status, path);
+            if (code !== undefined) assert.equal(JSON.parse(error.text.split('\r\n\r\n')[1].split('}')[0] + '}').code, code, path);
+        }
+    });
+
+    test('a message that is too long ends it with 1009, many empty frames with 4429, a binary one is taken', async (t) => {
+        const { bridge } = await world.enter(t, { config: { limits: { message_bytes: '2KiB' } } });
+        const open = async () => {
+            const client = await WsClient.open({ ...bridge.target, path: '/socket.io/?EIO=4&transport=websocket', headers: { 'Sec-WebSocket-Protocol': null } });
+            await client.signal.until(() => client.frames.length, { what: 'the open packet' });
+            assert.match(client.frames[0].payload.toString(), /^0\{"sid":"[A-Za-z0-9_-]{20}","upgrades":\[\],/);
+            return client;
+        };
+        const long = await open();
+        long.sendFrame({ payload: 'x'.repeat(2049) });
+        assert.equal((await long.untilClose()).code, 1009);
+        const empty = await open();
+        empty.sendFrame({ opcode: 1, fin: false, payload: '' });
+        for (let i = 0; i < 2000; i++) empty.sendFrame({ opcode: 0, fin: false, payload: '' });
+        assert.equal((await empty.untilClose()).code, 4429);
+        const binary = await open();
+        binary.send(`40${JSON.stringify({ token: world.token({ company: COMPANY }) })}`);
+        await binary.signal.until(() => binary.frames.length > 1, { what: 'CONNECT' });
+        binary.send('451-0["up",{"_placeholder":true,"num":0}]');
+        binary.sendFrame({ opcode: 2, payload: Buffer.alloc(1000) });
+        await binary.signal.until(() => binary.frames.some((frame) => frame.payload.toString().startsWith('430[')), { what: 'an acknowledgement' });
+        await binary.bye();
+        await poll(async () => await engines(bridge, 'websocket') === 0, { what: 'no engine' });
+    });
+
+    test('a slow reader is choked, catches up, and misses nothing', async (t) => {
+        const { bridge, business } = await world.enter(t, { config: { limits: { queue_bytes: '64KiB' }, heartbeat: { interval: '30s', timeout: '30s' } } });
+        const client = await WsClient.open({ ...bridge.target, path: '/socket.io/?EIO=4&transport=websocket', headers: { 'Sec-WebSocket-Protocol': null } });
+        client.send(`40${JSON.stringify({ token: world.token({ company: COMPANY }) })}`);
+        await client.signal.until(() => client.frames.length > 1, { what: 'CONNECT' });
+        client.pause();
+        await business.query(`INSERT INTO public.clients (company_id, name, type)
+            SELECT $1, 'n' || g || repeat('x', 3000), 'particulier' FROM generate_series(1, 2000) g`, [Number(COMPANY)]);
+        await poll(async () => await bridge.metric('vigie_queue_overflows_total') >= 1, { within: 20_000, what: 'a full queue' });
+        const held = await burnt(bridge);
+        assert.ok(held < 20, `${held} ticks while choked`);
+        client.resume();
+        const numbers = () => client.frames.map((frame) => /"n(\d+)x/.exec(frame.payload.toString())?.[1]).filter(Boolean).map(Number);
+        await client.signal.until(() => client.frames.at(-1)?.payload.includes('n2000x'), { within: 30_000, what: 'the last event' });
+        assert.deepEqual(numbers(), Array.from({ length: 2000 }, (_, i) => i + 1));
+        client.destroy();
+    });
+});
+
+test('the client file is served below the path, if there is one', async (t) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vigie-client-'));
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    const file = path.join(folder, 'socket.io.js');
+    fs.writeFileSync(file, `/* ${'x'.repeat(200_000)} */`);
+    const { bridge } = await world.enter(t, { config: { socketio: { client_file: file } } });
+    for (const name of ['socket.io.js', 'socket.io.min.js']) {
+        const answer = await ask(bridge, `/socket.io/${name}`);
+        assert.deepEqual([answer.status, answer.body.length], [200, 200_006]);
+        assert.match(String(answer.headers['content-type']), /^application\/javascript/);
+    }
+    assert.equal((await ask(bridge, '/socket.io/socket.io.js.map')).status, 404);
+    assert.equal((await ask(bridge, '/socket.io/../socket.io.js/x')).status, 404);
+    assert.equal((await ask(bridge, '/socket.io/socket.io.js', { method: 'POST', body: 'x' })).status, 405);
+});
+
 describe('going down', () => {
-    test('a held poll and a stream are told, and the bridge ends', async (t) => {
+    test('a held poll, a stream and an engine are told, and the bridge ends', async (t) => {
         const { bridge } = await world.enter(t);
         const cursor = await cursorOf(bridge);
         const wire = await dial(bridge.target);
         wire.write(text('/events', bearer()));
         await until(wire, 'vigie:ready');
         const waiting = ask(bridge, `/poll?cursor=${cursor}`, { headers: bearer() });
-        await poll(async () => await sessions(bridge) === 2, { what: 'both' });
+        const agent = agentFor(bridge, { keepAlive: true, maxSockets: 1 });
+        const sid = await enterEngine(bridge, { agent });
+        const engine = ask(bridge, enginePath(sid), { agent });
+        await poll(async () => await sessions(bridge) === 3, { what: 'all three' });
         bridge.kill('SIGTERM');
         const answer = await waiting;
         assert.equal(answer.status, 200, answer.body);
         assert.ok(JSON.parse(answer.body).retry_after_ms >= 0);
         await wire.untilEnded();
         assert.match(wire.bytes().toString(), /vigie:drain/);
+        assert.match((await engine).body, /vigie:drain/);
+        assert.equal((await engine).headers.connection, 'close');
         await bridge.untilExited();
     });
 });
