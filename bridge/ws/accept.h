@@ -32,7 +32,9 @@ struct peer {
     void (*drop_guest)(void *guest);
     struct exchange *exchange;    /* the HTTP request under way, or NULL */
     const struct conn_kind *kind; /* of the WebSocket that it becomes */
+    bool served;                  /* a request was answered, and the connection stayed */
     bool idle;                    /* between two requests */
+    int64_t read_bytes;           /* up to when that was */
     bool authenticated;
     char text[64]; /* the address, for log lines */
 };

@@ -9,8 +9,8 @@
  * While an answer is held, libwebsockets neither reads nor notices that the client went, and its
  * loop spins (measured; it has no state for that). So the socket is watched by an epoll set of our
  * own, edge-triggered, and what comes from a client that should be waiting, be it bytes or the end,
- * ends the connection. Requests that were sent in one go with a held one (pipelined) are read along
- * with it and answered in their turn. */
+ * ends the connection. Requests that were sent in one go (pipelined) are answered in their turn;
+ * the connection ends before one that has a body, which the library would get wrong. */
 #ifndef VIGIE_WS_EXCHANGE_H
 #define VIGIE_WS_EXCHANGE_H
 
@@ -63,6 +63,7 @@ struct exchange {
     size_t sent;
     int64_t length; /* of the body, as announced */
     int fd;
+    uint16_t ends; /* of the body, as told by the library */
     uint8_t state; /* enum exchange_state */
     bool head_only;
     bool keep_alive;

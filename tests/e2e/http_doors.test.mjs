@@ -501,12 +501,33 @@ describe('an engine by polling', () => {
         const { bridge, business } = await world.enter(t);
         const sid = await enterEngine(bridge);
         const wire = await dial(bridge.target);
-        const post = (body) => text(enginePath(sid), { 'Content-Length': String(body.length) }, { method: 'POST', body });
-        wire.write(post('42["a"]') + text(enginePath(sid)) + post('42["b"]') + text(enginePath(undefined, '&x=1'), { Connection: 'close' }));
+        wire.write(text(enginePath(sid), { 'Content-Length': '7' }, { method: 'POST', body: '42["a"]' }) + text(enginePath(sid))
+            + text(enginePath(undefined, '&x=1'), { Connection: 'close' }));
         await until(wire, 'ok');
         await addClient(business, Number(COMPANY), 'in one go');
         await wire.untilEnded();
-        assert.match(wire.bytes().toString(), /\r\n\r\nok.*in one go.*\r\n\r\nok.*\r\n\r\n0\{"sid"/s);
+        assert.match(wire.bytes().toString(), /\r\n\r\nok.*in one go.*\r\n\r\n0\{"sid"/s);
+    });
+
+    // libwebsockets 4.1.6 takes the headers of such a request for its body, and its loop for an endless one.
+    test('a body sent in one go with the request before it is not read: the connection ends there', async (t) => {
+        for (const config of [{}, PLAIN]) {
+            const { bridge } = await world.enter(t, { config });
+            const sid = await enterEngine(bridge);
+            const post = (/** @type {string} */ body) => text(enginePath(sid), { 'Content-Length': String(body.length) }, { method: 'POST', body });
+            for (const ending of [false, true]) {
+                for (const [first, second] of [[text(enginePath()), post('3')], [post('3'), post('42["a"]')], [text(enginePath()), post('3') + post('3')],
+                                               [text('/poll', bearer()), text('/ticket', { 'Content-Length': '100000' }, { method: 'PUT' })]]) {
+                    const wire = await dial(bridge.target);
+                    wire.write(first + second);
+                    if (ending) wire.socket.end();
+                    await wire.untilEnded();
+                    assert.equal(wire.bytes().toString().split('HTTP/1.1 ').length, 2, wire.bytes().toString());
+                }
+            }
+            assert.ok(await engines(bridge) >= 1);
+            assert.equal((await ask(bridge, enginePath(sid), { method: 'POST', body: '3' })).body, 'ok');
+        }
     });
 
     test('a second GET ends both, a second POST cuts the first', async (t) => {
