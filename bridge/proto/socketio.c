@@ -39,12 +39,21 @@ static void register_metrics(struct socketio *door)
                             "events sent under another name, since clients refuse theirs");
 }
 
+/* The configuration that they stand in may be another after a reload. */
+static void take_namespaces(struct socketio *door)
+{
+    for (size_t i = 0; i < door->options.namespace_count; i++)
+        door->namespaces[i] = mem_strdup(door->options.namespaces[i]);
+    door->options.namespaces = NULL;
+}
+
 struct socketio *socketio_new(const struct socketio_options *options)
 {
     assert(options->namespace_count <= SOCKETIO_NAMESPACES_MAX);
     assert(!options->hooks || options->no_recovery);
     struct socketio *door = mem_new(sizeof *door);
     door->options = *options;
+    take_namespaces(door);
     register_metrics(door);
     return door;
 }
@@ -55,12 +64,14 @@ void socketio_free(struct socketio *door)
         return;
     socketio_settle(door);
     assert(door->client_count == 0 && !door->by_pid);
+    for (size_t i = 0; i < door->options.namespace_count; i++)
+        free(door->namespaces[i]);
     free(door);
 }
 
 const char *socketio_name_of(const struct socketio *door, unsigned nsp)
 {
-    return nsp ? door->options.namespaces[nsp - 1] : "/";
+    return nsp ? door->namespaces[nsp - 1] : "/";
 }
 
 const char *socketio_namespace(const struct socket *socket)

@@ -63,7 +63,7 @@ struct socketio_hooks {
 
 struct socketio_options {
     struct hub *hub;
-    const char *const *namespaces; /* beside "/": '/' and printable ASCII, no ',' '?'; borrowed */
+    const char *const *namespaces; /* beside "/": '/' and printable ASCII, no ',' '?' */
     size_t namespace_count;        /* at most SOCKETIO_NAMESPACES_MAX */
     size_t max_payload_bytes;      /* of the attachments of one packet together */
     struct metrics *metrics;

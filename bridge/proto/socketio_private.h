@@ -14,7 +14,8 @@ enum socketio_connect {
 };
 
 struct socketio {
-    struct socketio_options options;
+    struct socketio_options options; /* but for the namespaces */
+    char *namespaces[SOCKETIO_NAMESPACES_MAX];
     struct socket *by_pid; /* those that have one, also while it is only claimed */
     struct socket *closed; /* by the core: to be told session_gone() */
     struct client *due;    /* their engines are to be woken, or closed */
@@ -37,7 +38,8 @@ struct socket {
     unsigned nsp;                      /* index of its namespace: 0 is "/" */
     bool answered;                     /* CONNECT was, as far as the transport has taken it */
     char pid[SOCKETIO_PID_LEN + 1];    /* claimed, then given; empty: none */
-    char offset[CURSOR_TEXT_MAX];      /* that came with the pid, if it may be a cursor */
+    bool offered;                      /* an offset came with the pid */
+    char offset[CURSOR_TEXT_MAX];      /* that, if it may be a cursor */
     char last_cursor[CURSOR_TEXT_MAX]; /* that went out */
 };
 

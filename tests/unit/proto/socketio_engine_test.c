@@ -13,17 +13,19 @@ static int set_up(void **state)
 {
     (void)state;
     log_setup(LOG_ERROR, LOG_LOGFMT);
-    static const char *const namespaces[] = {"/messages"};
+    char *messages =
+        mem_strdup("/messages"); /* gone afterwards, as the configuration's are after a reload */
     world_open(&world);
     door_open(&door);
     engines_free(door.engines);
     metrics_free(door.metrics);
     door.metrics = metrics_new();
     upper = socketio_new(&(struct socketio_options){.hub = world.hub,
-                                                    .namespaces = namespaces,
+                                                    .namespaces = (const char *const[]){messages},
                                                     .namespace_count = 1,
                                                     .max_payload_bytes = 1000000,
                                                     .metrics = door.metrics});
+    free(messages);
     door.options.metrics = door.metrics;
     door.options.upper = &socketio_upper;
     door.options.upper_arg = upper;
