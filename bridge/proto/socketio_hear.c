@@ -82,6 +82,7 @@ static bool claim(struct socket *socket, const struct identity *identity, const 
         return false;
     const struct socketio_owner owner = {socketio_namespace(socket), identity->company,
                                          identity->user, identity->issuer};
+    socket->offered = offset != NULL;
     if (offset && strlen(offset) == SEAL_TEXT_LEN)
         strcpy(socket->offset, offset);
     cursor[0] = '\0';

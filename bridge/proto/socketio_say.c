@@ -65,15 +65,25 @@ bool socketio_was_renamed(const struct frame *frame)
 
 /* ---- CONNECT ---- */
 
-/* What it came back with may be ahead of where the gap ends, if a bridge that had read more gave
- * it; then it proves nothing, and only what lies behind it will. */
+/* From where on an offset proves that the gap was heard. What it came back with may be where the
+ * gap ends, or ahead of that if a bridge that had read more gave it; and behind a text that the
+ * page has put in its place (auth.offset) such a one may hide. Then only what lies behind it proves
+ * anything. */
 static int64_t heard_from(const struct socket *socket)
 {
     const struct session *session = socket->session;
     int64_t offset = 0;
-    enum cursor_verdict verdict =
-        cursor_read(session->hub->codec, session->company->id, socket->offset, &offset);
-    return verdict == CURSOR_OK && offset >= session->pos ? offset + 1 : session->pos;
+    if (!socket->offered)
+        return session->pos;
+    switch (cursor_read(session->hub->codec, session->company->id, socket->offset, &offset)) {
+    case CURSOR_OK:
+        return offset >= session->pos ? offset + 1 : session->pos;
+    case CURSOR_UNREADABLE:
+        return session->pos + 1;
+    case CURSOR_EPOCH:
+        break;
+    }
+    return session->pos;
 }
 
 static void give_pid(struct socket *socket)

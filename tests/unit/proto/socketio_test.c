@@ -621,6 +621,7 @@ static void each_reason_is_told_as_a_stock_client_needs_it(void **state)
         {CLOSE_TOKEN_EXPIRED, false}, {CLOSE_SLOW_CONSUMER, false}, {CLOSE_OVERLOADED, false},
         {CLOSE_RESTART, false},       {CLOSE_INTERNAL, false},      {CLOSE_AUTH_TIMEOUT, false},
         {CLOSE_DEAD, false},          {CLOSE_GOING_AWAY, false},    {CLOSE_UNAUTHORIZED, false},
+        {CLOSE_BAD_REQUEST, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct page *page = enters("acme|u1");
@@ -661,6 +662,16 @@ static void a_goodbye_waits_for_the_end_of_the_turn(void **state)
     assert_false(page->engine->awake);
     socketio_settle(office.door);
     assert_true(page->engine->awake);
+}
+
+static void a_connection_may_end_before_its_answer_went_out(void **state)
+{
+    (void)state;
+    struct page *page = page_new(&office);
+    assert_true(socketio_upper.text(page->engine->state, "0/nope", 6));
+    engine_close(page->engine, CLOSE_DEAD);
+    office_turn(&office);
+    assert_int_equal(page->count, 0);
 }
 
 static void what_was_looked_at_may_be_closed_before_it_is_taken(void **state)
@@ -977,6 +988,39 @@ static void an_offset_ahead_of_the_gap_does_not_prove_that_it_was_heard(void **s
     assert_not_recovered(page, "cursor");
 }
 
+/* Found by fuzzing: its own offset, which it has as another person, is where the gap ends. */
+static void an_offset_that_the_page_hid_does_not_prove_it_either(void **state)
+{
+    (void)state;
+    struct page *page = enters("acme|u2");
+    publish("company:acme", "1");
+    page_loses(&office, page);
+    page_dials(&office, page);
+    page->takes = 1;
+    page_connects_with(&office, page, 0, "acme|u1", ",\"offset\":\"MINE\"");
+    page->takes = -1;
+    page_returns(&office, page, "acme|u1");
+    assert_not_recovered(page, "cursor");
+    publish("company:acme", "2");
+    page_returns(&office, page, "acme|u1");
+    assert_true(page->corners[0].recovered);
+}
+
+static void after_a_restore_a_gap_is_told_once(void **state)
+{
+    (void)state;
+    struct page *page = enters("acme|u1");
+    publish("company:acme", "1");
+    page_loses(&office, page);
+    strcpy(office.world.db->epoch, "second");
+    world_up(&office.world);
+    page_dials(&office, page);
+    page_connects(&office, page, "acme|u1");
+    assert_not_recovered(page, "epoch");
+    page_returns(&office, page, "acme|u1");
+    assert_true(page->corners[0].recovered);
+}
+
 static void an_offset_of_before_the_pid_does_not_count(void **state)
 {
     (void)state;
@@ -1169,6 +1213,7 @@ int main(void)
         TEST(each_reason_is_told_as_a_stock_client_needs_it),
         TEST(nothing_follows_a_goodbye),
         TEST(a_goodbye_waits_for_the_end_of_the_turn),
+        TEST(a_connection_may_end_before_its_answer_went_out),
         TEST(what_was_looked_at_may_be_closed_before_it_is_taken),
         TEST(a_connection_that_ends_says_nothing_more),
         TEST(who_was_sent_away_may_have_been_speaking),
@@ -1188,6 +1233,8 @@ int main(void)
         TEST(what_the_database_forgot_is_a_gap),
         TEST(a_gap_that_was_not_heard_is_told_again),
         TEST(an_offset_ahead_of_the_gap_does_not_prove_that_it_was_heard),
+        TEST(an_offset_that_the_page_hid_does_not_prove_it_either),
+        TEST(after_a_restore_a_gap_is_told_once),
         TEST(an_offset_of_before_the_pid_does_not_count),
         TEST(the_half_open_connection_of_a_pid_is_taken_over),
         TEST(who_is_taken_over_twice_is_so_while_it_waits_too),
