@@ -885,6 +885,17 @@ static void a_pid_that_is_none_is_a_gap(void **state)
     }
 }
 
+static void a_gap_that_was_heard_is_where_it_goes_on(void **state)
+{
+    (void)state;
+    struct page *page = page_new(&office);
+    strcpy(page->corners[0].pid, "x");
+    page_connects(&office, page, "acme|u1");
+    assert_not_recovered(page, "cursor");
+    page_returns(&office, page, "acme|u1");
+    assert_true(page->corners[0].recovered);
+}
+
 static void a_pid_of_another_person_is_a_gap(void **state)
 {
     (void)state;
@@ -1227,6 +1238,7 @@ int main(void)
         TEST(an_offset_that_is_null_is_none),
         TEST(an_offset_of_the_page_itself_is_a_gap),
         TEST(a_pid_that_is_none_is_a_gap),
+        TEST(a_gap_that_was_heard_is_where_it_goes_on),
         TEST(a_pid_of_another_person_is_a_gap),
         TEST(a_pid_of_another_namespace_is_a_gap),
         TEST(a_restored_database_is_a_gap),
