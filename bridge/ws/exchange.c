@@ -230,7 +230,9 @@ void exchange_answer(struct exchange *exchange, const struct exchange_answer *an
     if (exchange->state == EXCHANGE_ANSWERED || exchange->dying)
         return;
     exchange->state = EXCHANGE_ANSWERED;
-    exchange->keep_alive &= !exchange->body_left && !exchange->server->leaving;
+    /* who tries tokens pays for each with a connection: to look at a signature is dear */
+    exchange->keep_alive &=
+        !exchange->body_left && !exchange->server->leaving && answer->status != 401;
     buf_init(&exchange->out, HEAD_BYTES_MAX + answer->len);
     put_head(exchange, answer, &exchange->out);
     buf_str(&exchange->out, "\r\n");

@@ -187,6 +187,30 @@ describe('a connection', () => {
         assert.match(bodies[3], /^\{"events":\[\]/);
     });
 
+    test('is closed after a token that does not hold', async (t) => {
+        const { bridge } = await world.enter(t);
+        const wire = await dial(bridge.target);
+        wire.write(text('/poll', { Authorization: 'Bearer x' }));
+        await wire.untilEnded();
+        assert.match(wire.bytes().toString(), /^HTTP\/1.1 401 .*connection: close\r\n/s);
+    });
+
+    test('that the client closed on its side is still answered, if the answer is there at once', async (t) => {
+        for (const config of [{}, PLAIN]) {
+            const { bridge } = await world.enter(t, { config });
+            const wire = await dial(bridge.target);
+            wire.socket.end(text('/ticket', { ...bearer(), 'Content-Length': '0' }, { method: 'POST' }));
+            await wire.untilEnded();
+            assert.match(wire.bytes().toString(), /\{"ticket":"/);
+            const idle = await dial(bridge.target);
+            idle.write(text('/ticket', { ...bearer(), 'Content-Length': '0' }, { method: 'POST' }));
+            await until(idle, '"ticket"');
+            idle.socket.end();
+            await idle.untilEnded();
+            assert.ok(await burnt(bridge) < 5);
+        }
+    });
+
     test('is cut when a second request drips in, as a first one is', async (t) => {
         const { bridge } = await world.enter(t, { config: { limits: { header_timeout: '1s' } } });
         const wire = await dial(bridge.target);
