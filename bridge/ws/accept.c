@@ -285,8 +285,9 @@ static void on_readable(void *arg, int io)
     }
 }
 
-/* One deadline for TLS and headers together. The library has timeouts of its own for each step, but
- * each drop of a dripping client starts them anew. */
+/* One deadline for TLS and headers together, and one for each request that follows, the time before
+ * it included. The library has timeouts of its own for each step, but each drop of a dripping
+ * client starts them anew. */
 static void on_clock(void *arg)
 {
     struct acceptor *acceptor = arg;
@@ -294,7 +295,8 @@ static void on_clock(void *arg)
     while (acceptor->waiting && acceptor->waiting->since_ms <= latest_ms) {
         struct peer *peer = acceptor->waiting;
         peer_settled(peer);
-        acceptor->late[0]++;
+        if (!peer->idle)
+            acceptor->late[0]++;
         acceptor->drop(acceptor->arg, peer);
     }
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    HEAD_BYTES_MAX = 2048,
+    HEAD_BYTES_MAX = 4096,
     LENGTH_DIGITS_MAX = 15,
     EVENTS_A_TURN = 64,
     EVENT_ID_BYTES_MAX = 256,
