@@ -57,6 +57,7 @@ struct engine_request {
     const char *version;   /* EIO */
     const char *transport; /* transport */
     const char *sid;       /* sid */
+    const char *stamp;     /* t: stock clients give each request another */
     const char *address;   /* of the peer, without port */
     bool octets;           /* the body is application/octet-stream */
 };
@@ -159,7 +160,8 @@ void engines_note_error(struct engines *engines, enum engine_error error);
 
 /* ---- requests: the edge has checked Host and Origin ---- */
 
-/* A GET, or any method whose body does not matter, complete with its headers. Answers through the
+/* A GET, or any method whose body does not matter, complete with its headers. A GET that a browser
+ * repeats by itself, for its answer was lost on the way, closes the engine. Answers through the
  * edge, at once or when there is something to say; from then on `http->engine` is set until it is
  * answered. `available`: a handshake may open an engine (else ENGINE_UNAVAILABLE). */
 void engines_request(struct engines *engines, const struct engine_request *request,

@@ -16,6 +16,7 @@ enum {
     ENGINE_CONTROL_MAX = 256,     /* packets of engine_send() that may wait, */
     ENGINE_CONTROL_BYTES = 65536, /* and their bytes */
     ENGINE_KEEP_MS = 10000,       /* last words wait for a GET as long as this */
+    ENGINE_STAMP_MAX = 32,        /* longer ones are not told apart */
     ENGINE_SEPARATOR = 0x1e,
 };
 
@@ -48,6 +49,7 @@ struct engine {
     bool probe_owed;     /* 3probe was not written yet */
     char sid[ENGINE_SID_LEN + 1];
     char address[ENGINE_ADDRESS_MAX];
+    char stamp[ENGINE_STAMP_MAX]; /* of the last GET; empty: it had none */
     struct engine_http *get;
     struct engine_http *post; /* its body is being read */
     struct engine_socket *socket;

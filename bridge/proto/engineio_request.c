@@ -112,15 +112,31 @@ static void say_last(struct engine *engine, struct engine_http *http)
     engine->owner->options.edge->answer(http, 200, false, engine->last, engine->last_len);
 }
 
-static void hold(struct engine *engine, struct engine_http *http)
+/* When a connection breaks that had served before, browsers repeat the request by themselves. To us
+ * the first one was answered, and what its answer carried would be missed in silence: only a client
+ * that connects anew says where it was. */
+static bool is_repeated(const struct engine *engine, const struct engine_request *request)
 {
+    return engine->stamp[0] && is(request->stamp, engine->stamp);
+}
+
+static void note_stamp(struct engine *engine, const char *stamp)
+{
+    bool fits = stamp && strlen(stamp) < sizeof engine->stamp;
+    strcpy(engine->stamp, fits ? stamp : "");
+}
+
+static void hold(struct engine *engine, const char *stamp, struct engine_http *http)
+{
+    note_stamp(engine, stamp);
     engine->get = http;
     http->engine = engine;
     http->post = false;
     engine_answer_get(engine);
 }
 
-static void poll_engine(struct engine *engine, struct engine_http *http)
+static void poll_engine(struct engine *engine, const struct engine_request *request,
+                        struct engine_http *http)
 {
     struct engines *engines = engine->owner;
     if (engine->stage == ENGINE_KEPT) {
@@ -128,8 +144,11 @@ static void poll_engine(struct engine *engine, struct engine_http *http)
     } else if (engine->get) {
         engine_end(engine, CLOSE_BAD_REQUEST, FAREWELL_CLOSE);
         answer(engines, http, 400);
+    } else if (is_repeated(engine, request)) {
+        engine_end(engine, CLOSE_CLIENT, FAREWELL_CLOSE);
+        refuse(engines, http, request, ENGINE_UNKNOWN_SID);
     } else {
-        hold(engine, http);
+        hold(engine, request->stamp, http);
     }
 }
 
@@ -143,7 +162,7 @@ void engines_request(struct engines *engines, const struct engine_request *reque
     else if (!engine)
         shake_hands(engines, request, http);
     else if (request->method == ENGINE_GET)
-        poll_engine(engine, http);
+        poll_engine(engine, request, http);
     else
         answer(engines, http, 405);
 }

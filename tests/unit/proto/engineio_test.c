@@ -601,6 +601,37 @@ static void posts_one_after_the_other_are_no_overlap(void **state)
     assert_answer(door_post(&door, sid, "4b"), 200, "ok");
 }
 
+static struct ask *stamped(const char *sid, const char *stamp)
+{
+    struct engine_request request = request_of("polling", sid);
+    request.stamp = stamp;
+    return door_request(&door, &request);
+}
+
+/* A browser does so by itself when the connection broke behind the answer. */
+static void a_get_that_is_repeated_was_answered_in_vain(void **state)
+{
+    (void)state;
+    const char *sid = door_shake(&door);
+    assert_answer(door_post(&door, sid, "4echo lost"), 200, "ok");
+    assert_answer(stamped(sid, "t1"), 200, "4lost");
+    assert_refused(stamped(sid, "t1"), ENGINE_UNKNOWN_SID);
+    assert_ended(CLOSE_CLIENT);
+}
+
+static void a_get_with_another_stamp_or_none_is_the_next_one(void **state)
+{
+    (void)state;
+    static const char long_stamp[] = "0123456789012345678901234567890123456789";
+    static const char *const stamps[] = {"t1", "t2", "t1",       "",        "",
+                                         NULL, NULL, long_stamp, long_stamp};
+    const char *sid = door_shake(&door);
+    for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++) {
+        assert_answer(door_post(&door, sid, "4echo next"), 200, "ok");
+        assert_answer(stamped(sid, stamps[i]), 200, "4next");
+    }
+}
+
 static void a_post_of_octets_ends_the_engine(void **state)
 {
     (void)state;
@@ -1426,6 +1457,8 @@ int main(void)
         TEST(a_second_get_ends_both_and_the_engine),
         TEST(a_second_post_ends_the_first_and_the_engine),
         TEST(posts_one_after_the_other_are_no_overlap),
+        TEST(a_get_that_is_repeated_was_answered_in_vain),
+        TEST(a_get_with_another_stamp_or_none_is_the_next_one),
         TEST(a_post_of_octets_ends_the_engine),
         TEST(a_body_that_is_too_long_is_413_and_the_engine_lives),
         TEST(other_methods_are_405_and_the_engine_lives),
