@@ -399,7 +399,7 @@ describe('events', () => {
     });
 
     test('a slow reader of a stream is choked, catches up, and misses nothing', async (t) => {
-        const { bridge, business } = await world.enter(t, { config: { limits: { queue_bytes: '64KiB' } } });
+        const { bridge, business } = await world.enter(t, { config: { limits: { queue_bytes: '64KiB', slow_timeout: '5s' } } });
         const wire = await dial(bridge.target);
         wire.write(text('/events', bearer()));
         await until(wire, 'vigie:ready');
@@ -413,6 +413,8 @@ describe('events', () => {
         await until(wire, 'n2000x', 30_000);
         const names = [...wire.bytes().toString().matchAll(/"n(\d+)x/g)].map(([, n]) => Number(n));
         assert.deepEqual(names, Array.from({ length: 2000 }, (_, i) => i + 1));
+        await sleep(6500); // one that reads again is no slow reader any more
+        assert.equal(wire.ended, false, wire.bytes().toString().slice(-300));
         wire.destroy();
     });
 });
