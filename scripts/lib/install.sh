@@ -21,7 +21,8 @@ packages_for() # build | database | check | test
             ;;
         test)
             echo libcmocka-dev "postgresql-$pg-pgtap" "postgresql-$pg-plpgsql-check" \
-                libtap-parser-sourcehandler-pgtap-perl chromium=chromium node=nodejs npm=npm
+                libtap-parser-sourcehandler-pgtap-perl chromium=chromium node=nodejs npm=npm \
+                curl=curl python3-socketio python3-requests python3-websocket
             ;;
     esac
 }
