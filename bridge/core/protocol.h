@@ -60,6 +60,9 @@ struct protocol {
     struct frame *(*joined)(const char *room, int64_t id, const char *cursor);
     struct frame *(*left)(const char *room, int64_t id);
     struct frame *(*error)(const char *code, int64_t id); /* id below 0: none was given */
+    /* A room asked for with the token that is not among its rooms, said right after `ready`; NULL
+     * where `ready` lists the rooms. */
+    struct frame *(*refused)(const char *room, const char *code);
     struct frame *(*drain)(int64_t retry_after_ms);
 };
 

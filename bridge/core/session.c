@@ -191,6 +191,7 @@ static void leave_everything(struct session *session)
     if (session->user)
         session->user->pending -= session->pending_count;
     session->pending_count = 0;
+    session_forget_refusals(session);
     leave_user(session);
     if (session->company) {
         session->company->session_count--;

@@ -33,6 +33,13 @@ struct pending_join {
     uint8_t tag; /* in the ticket */
 };
 
+/* A room asked for with the token and not given, to be told after `ready`. */
+struct refusal {
+    struct refusal *next;
+    const char *code; /* static */
+    char room[];
+};
+
 struct session {
     struct hub *hub;
     const struct protocol *protocol;
@@ -48,6 +55,7 @@ struct session {
     char *address; /* of the peer, for log lines */
     struct seat *seats;
     struct pending_join *pending;
+    struct refusal *refusals;
     struct outq outq;
     uint64_t id; /* random, for logs and `ready` */
     int64_t pos; /* the last position queued; nothing at or before it is queued again */

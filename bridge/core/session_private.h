@@ -32,6 +32,9 @@ void session_tell_joined(struct session *session, const char *room, int64_t id);
 bool session_room_is_given(const char *room);
 /* Asks for it, or refuses. */
 void session_want_room(struct session *session, const char *room, int64_t id);
+/* Tells the refusals that waited for `ready`. */
+void session_tell_refusals(struct session *session);
+void session_forget_refusals(struct session *session);
 /* Whatever the answers to open questions are, they open nothing any more. */
 void session_disown_pending(struct session *session);
 

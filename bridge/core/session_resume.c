@@ -18,6 +18,7 @@ static void say_ready(struct session *session)
     session_send(session,
                  session->protocol->ready(session, cursor, resumed, session_expires_in_s(session),
                                           session->hub->options.heartbeat_ms / 1000));
+    session_tell_refusals(session);
     if (session->gap >= 0 && session->state != SESSION_CLOSED)
         session_gap(session, (enum gap_reason)session->gap);
 }

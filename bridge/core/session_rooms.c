@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 enum {
     PENDING_MAX = 64,
@@ -76,10 +77,41 @@ static void say_joined(struct session *session, const char *room, int64_t id)
         session_tell_joined(session, room, id);
 }
 
-static void refuse(struct session *session, enum join_result result, const char *code, int64_t id)
+/* Before `ready` nothing is said; a door whose `ready` lists no rooms tells it afterwards. */
+static void keep_refusal(struct session *session, const char *room, const char *code)
+{
+    if (!session->protocol->refused)
+        return;
+    struct refusal *refusal = mem_new(sizeof *refusal + strlen(room) + 1);
+    refusal->code = code;
+    strcpy(refusal->room, room);
+    LL_APPEND(session->refusals, refusal);
+}
+
+void session_forget_refusals(struct session *session)
+{
+    struct refusal *refusal;
+    struct refusal *next;
+    LL_FOREACH_SAFE(session->refusals, refusal, next)
+    free(refusal);
+    session->refusals = NULL;
+}
+
+void session_tell_refusals(struct session *session)
+{
+    struct refusal *refusal;
+    LL_FOREACH(session->refusals, refusal)
+    session_send(session, session->protocol->refused(refusal->room, refusal->code));
+    session_forget_refusals(session);
+}
+
+static void refuse(struct session *session, enum join_result result, const char *room,
+                   const char *code, int64_t id)
 {
     session->hub->metrics.joins[result]++;
-    if (session->state != SESSION_ADMITTED) /* then `ready` will not list it */
+    if (session->state == SESSION_ADMITTED)
+        keep_refusal(session, room, code);
+    else
         session_send(session, session->protocol->error(code, id));
 }
 
@@ -189,12 +221,12 @@ void session_want_room(struct session *session, const char *room, int64_t id)
         say_joined(session, room, id);
     } else if (!has_seats_left(session)) {
         limits[LIMIT_ROOMS]++;
-        refuse(session, JOIN_REFUSED, "too_many_rooms", id);
+        refuse(session, JOIN_REFUSED, room, "too_many_rooms", id);
     } else if (may_not_ask(room)) {
-        refuse(session, JOIN_REFUSED, "forbidden", id);
+        refuse(session, JOIN_REFUSED, room, "forbidden", id);
     } else if (!ask_permission(session, room, id)) {
         limits[LIMIT_QUESTIONS]++;
-        refuse(session, JOIN_UNAVAILABLE, "unavailable", id);
+        refuse(session, JOIN_UNAVAILABLE, room, "unavailable", id);
     }
 }
 
@@ -212,10 +244,10 @@ static void judge(struct session *session, const char *room, int64_t id, enum pe
         say_joined(session, room, id);
         return;
     case PERMISSION_DENIED:
-        refuse(session, JOIN_REFUSED, "forbidden", id);
+        refuse(session, JOIN_REFUSED, room, "forbidden", id);
         return;
     case PERMISSION_UNKNOWN:
-        refuse(session, JOIN_UNAVAILABLE, "unavailable", id);
+        refuse(session, JOIN_UNAVAILABLE, room, "unavailable", id);
     }
 }
 
@@ -244,7 +276,7 @@ void session_disown_pending(struct session *session)
             continue;
         free(join->room);
         join->room = NULL;
-        refuse(session, JOIN_UNAVAILABLE, "unavailable", join->id);
+        refuse(session, JOIN_UNAVAILABLE, join->room, "unavailable", join->id);
     }
 }
 
@@ -271,7 +303,7 @@ void session_leave(struct session *session, const char *room, int64_t id)
     bool own = strncmp(room, "company:", 8) == 0 || strncmp(room, "user:", 5) == 0;
     bool withdrawn = withdraw(session, room);
     if ((seat < 0 && !withdrawn) || own) {
-        refuse(session, JOIN_REFUSED, "forbidden", id);
+        refuse(session, JOIN_REFUSED, room, "forbidden", id);
         return;
     }
     if (seat >= 0)

@@ -10,8 +10,9 @@
 /* A queue holds events as WebSocket frames, whose first byte is 0x81, and notes to ourselves. */
 enum note {
     NOTE_NOTHING = 'n',
-    NOTE_GAP = 'g',  /* and the reason */
-    NOTE_DRAIN = 'd' /* and the milliseconds */
+    NOTE_REFUSED = 'r', /* and the code */
+    NOTE_GAP = 'g',     /* and the reason */
+    NOTE_DRAIN = 'd'    /* and the milliseconds */
 };
 
 /* ---- what the core says ---- */
@@ -62,6 +63,12 @@ static struct frame *say_no_text(const char *text, int64_t id)
     return note(NOTE_NOTHING, "");
 }
 
+static struct frame *say_refused(const char *room, const char *code)
+{
+    (void)room;
+    return note(NOTE_REFUSED, code);
+}
+
 static struct frame *say_drain(int64_t retry_after_ms)
 {
     char text[24];
@@ -81,6 +88,7 @@ const struct protocol poll_protocol = {
     .joined = say_no_room,
     .left = say_no_text,
     .error = say_no_text,
+    .refused = say_refused,
     .drain = say_drain,
 };
 
@@ -127,6 +135,12 @@ bool poll_is_due(struct session *session)
     return frame && !is_coming(session);
 }
 
+const char *poll_refusal(struct session *session)
+{
+    const struct frame *frame = first_word(session);
+    return frame && kind_of(frame) == NOTE_REFUSED ? (const char *)frame->bytes + 1 : NULL;
+}
+
 struct answer {
     struct buf *body;
     size_t events;
@@ -139,6 +153,7 @@ static void take(struct answer *answer, const struct frame *frame)
     const char *text = (const char *)frame->bytes + 1;
     switch (kind_of(frame)) {
     case NOTE_NOTHING:
+    case NOTE_REFUSED:
         return;
     case NOTE_GAP:
         snprintf(answer->gap, sizeof answer->gap, "%s", text);

@@ -23,6 +23,11 @@ extern const struct protocol poll_protocol;
  * flush(); it also does what flush() owes to the session, so it may close it. */
 bool poll_is_due(struct session *session);
 
+/* Why a room that the request asked for is not given: "forbidden", "unavailable" or
+ * "too_many_rooms"; NULL when all are. An answer without its events, and with a cursor behind them,
+ * would lose them in silence: the request is refused instead. */
+const char *poll_refusal(struct session *session);
+
 /* Takes what is queued and writes the whole answer; also before the session is due, when its time
  * is over. `body` is empty, with a ceiling of POLL_FRAME_BYTES more than session->outq.used_bytes.
  * Not to be called for a session that is closed. */

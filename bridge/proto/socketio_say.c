@@ -107,6 +107,8 @@ static struct frame *say_ready(const struct session *session, const char *cursor
     struct socket *socket = session->conn;
     struct socketio *door = socket->door;
     char sid[SOCKETIO_SID_LEN + 1];
+    /* a page looks at `recovered` only: without a room that it had, it has not everything back */
+    resumed = resumed && !session->refusals;
     enum socketio_connect result = session->gap >= 0 ? SOCKETIO_GAP
                                    : resumed         ? SOCKETIO_RECOVERED
                                                      : SOCKETIO_FRESH;
@@ -216,6 +218,16 @@ static struct frame *say_error(const char *code, int64_t id)
     return say(&out);
 }
 
+static struct frame *say_refused(const char *room, const char *code)
+{
+    struct buf out = begin("2[\"vigie:error\",{\"code\":");
+    put(&out, code);
+    buf_str(&out, ",\"room\":");
+    put(&out, room);
+    buf_char(&out, '}');
+    return say(&out);
+}
+
 const struct protocol socketio_protocol = {
     .index = PROTOCOL_SOCKETIO,
     .name = "socket.io",
@@ -229,6 +241,7 @@ const struct protocol socketio_protocol = {
     .joined = say_joined,
     .left = say_left,
     .error = say_error,
+    .refused = say_refused,
     .drain = say_drain,
 };
 

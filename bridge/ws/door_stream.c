@@ -231,10 +231,22 @@ static void leave_list(struct exchange *exchange)
     exchange->due_ms = 0;
 }
 
+static unsigned status_of_refusal(const char *code)
+{
+    if (strcmp(code, "unavailable") == 0)
+        return 503;
+    return strcmp(code, "forbidden") == 0 ? 403 : 400;
+}
+
 static void answer_poll(struct exchange *exchange)
 {
     struct buf body;
     leave_list(exchange);
+    const char *refusal = poll_refusal(exchange->session);
+    if (refusal) {
+        exchange_refuse(exchange, status_of_refusal(refusal), refusal);
+        return;
+    }
     buf_init(&body, exchange->session->outq.used_bytes + POLL_FRAME_BYTES);
     poll_body(exchange->session, &body);
     struct exchange_answer answer = {

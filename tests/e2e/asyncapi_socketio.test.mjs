@@ -91,9 +91,10 @@ describe('Socket.IO', () => {
         const { bridge, business } = await enter(t, { limits: { rooms_per_session: 4 }, socketio: { namespaces: ['/other'] } });
         const page = new Page(t, bridge, { token: world.token({ company: '1', ttl: 8 }) });
         await page.until('sioConnected');
-        const stale = new Page(t, bridge, { token: world.token({ company: '1' }), pid: 'nobody', offset: NOWHERE });
+        const stale = new Page(t, bridge, { token: world.token({ company: '1' }), pid: 'nobody', offset: NOWHERE, rooms: ['company:2'] });
         await stale.until('sioConnected');
         await stale.until('sioGap');
+        await stale.until('sioErrorEvent');
         await addClient(business, 1, 'seen');
         await page.until('sioEvent');
 

@@ -135,12 +135,21 @@ for (const door of DOORS) {
         test('rooms on request are there with the first word, and only those that are allowed', async (t) => {
             const { bridge, business, database } = await enter(t, { channels: { messages: { rooms: ['conversation:*'] } } });
             await database.dba(`CREATE OR REPLACE FUNCTION vigie.may_join(claims jsonb, room text) RETURNS boolean LANGUAGE sql AS $$ SELECT room = 'conversation:77' $$`);
-            const dashboard = await openDashboard(t, door, bridge, { token: world.token({ company: '1' }), rooms: ['conversation:77', 'conversation:78', 'company:2'] });
+            const token = world.token({ company: '1' });
+            // What is refused is said: where the first word lists the rooms, there; by an event; by a status.
+            const wanted = door.name === 'long poll' ? ['conversation:77'] : ['conversation:77', 'conversation:78', 'company:2'];
+            const dashboard = await openDashboard(t, door, bridge, { token, rooms: wanted });
             await business.query(`INSERT INTO messages (company_id, conversation_id, client_id, sender, body) VALUES (1, 78, 1, 'client', 'x'), (1, 77, 1, 'client', 'x')`);
             await dashboard.untilEvents(1);
             await addClient(business, 1, 'proof');
             await dashboard.untilEvents(2);
             assert.deepEqual(dashboard.events.map((/** @type {any} */ one) => one.data.conversationId ?? one.data.name), [77, 'proof']);
+            if (door.name === 'long poll') {
+                const refused = door.make(bridge, { token, rooms: ['conversation:78'], cursor: dashboard.cursor });
+                await refused.connect();
+                assert.equal(await refused.untilEnded(), '403');
+            }
+            if (door.name.startsWith('Socket.IO')) assert.deepEqual(dashboard.refused.sort(), ['company:2', 'conversation:78']);
         });
 
         test('a bad token is told as such and nothing else', async (t) => {

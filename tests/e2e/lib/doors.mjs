@@ -175,6 +175,7 @@ class SocketIoDashboard extends Dashboard {
             if (event === 'vigie:gap') this.missed(args[0].reason, cursor);
             else if (event === 'vigie:expiring') this.expiring = args[0].in;
             else if (event === 'vigie:drain') this.drained = args[0].retry_after_ms;
+            else if (event === 'vigie:error') (this.refused ??= []).push(args[0].room);
             else if (!event.startsWith('vigie:')) this.took(event, args[0], cursor);
             this.signal.changed();
         });

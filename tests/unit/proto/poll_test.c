@@ -12,6 +12,7 @@ struct poll {
     char *body;              /* of the answer */
     char cursor[CURSOR_TEXT_MAX];
     bool closed;
+    bool held; /* not answered by itself */
     enum close_reason reason;
 };
 
@@ -35,7 +36,7 @@ static void answer(struct poll *poll)
 static void flush(void *conn)
 {
     struct poll *poll = conn;
-    if (poll->session && poll_is_due(poll->session))
+    if (poll->session && !poll->held && poll_is_due(poll->session))
         answer(poll);
 }
 
@@ -349,6 +350,29 @@ static void rooms_asked_for_count_before_anything_is_said(void **state)
     end(world, &poll);
 }
 
+/* An answer without the room's events, and with a cursor behind them, would lose them. */
+static void a_room_that_is_not_given_is_said_instead_of_events(void **state)
+{
+    static const struct {
+        enum permission permission;
+        const char *code;
+    } rows[] = {{PERMISSION_DENIED, "forbidden"}, {PERMISSION_UNKNOWN, "unavailable"}};
+    struct world *world = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct poll poll;
+        char cursor[CURSOR_TEXT_MAX];
+        begin(world, cursor);
+        world_publish(world, "acme", "company:acme", "{}");
+        ask_for(world, &poll, cursor, "conversation:9");
+        poll.held = true;
+        world_judge(world, rows[i].permission);
+        world_turn(world);
+        assert_true(poll_is_due(poll.session));
+        assert_string_equal(poll_refusal(poll.session), rows[i].code);
+        end(world, &poll);
+    }
+}
+
 static void before_it_is_known_where_to_begin_its_cursor_is_where_it_was(void **state)
 {
     struct poll poll;
@@ -441,6 +465,7 @@ int main(void)
         TEST(an_event_larger_than_the_queue_comes_all_the_same),
         TEST(when_the_database_fails_half_way_it_says_what_it_has),
         TEST(rooms_asked_for_count_before_anything_is_said),
+        TEST(a_room_that_is_not_given_is_said_instead_of_events),
         TEST(before_it_is_known_where_to_begin_its_cursor_is_where_it_was),
         TEST(before_a_gap_was_told_there_is_no_cursor_to_go_on_from),
         TEST(a_bridge_that_stops_says_when_to_come_back),

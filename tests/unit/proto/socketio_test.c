@@ -786,6 +786,27 @@ static void who_comes_back_hears_what_it_missed(void **state)
     assert_int_equal(page->count, 6);
 }
 
+/* A stock page looks at `recovered` alone: it must not believe that it is in all its rooms. */
+static void who_does_not_get_a_room_back_has_not_recovered(void **state)
+{
+    (void)state;
+    struct page *page = enters("acme|u1");
+    publish("company:acme", "1");
+    page_loses(&office, page);
+    publish("company:acme", "2");
+    page_dials(&office, page);
+    page_connects_with(&office, page, 0, "acme|u1", ",\"rooms\":[\"conversation:9\"]");
+    world_judge(&office.world, PERMISSION_UNKNOWN);
+    office_turn(&office);
+    assert_false(page->corners[0].recovered);
+    assert_int_equal(
+        page_heard(page,
+                   "2[\"vigie:error\",{\"code\":\"unavailable\",\"room\":\"conversation:9\"},\""),
+        1);
+    assert_int_equal(page_heard(page, "2[\"devis:made\",2,"), 1);
+    assert_int_equal(page_heard(page, "2[\"devis:made\",1,"), 1);
+}
+
 static void who_heard_nothing_yet_recovers_too(void **state)
 {
     (void)state;
@@ -1232,6 +1253,7 @@ int main(void)
         TEST(a_lost_connection_is_closed_for_its_own_reason),
         TEST(refusals_that_nobody_reads_are_bounded),
         TEST(who_comes_back_hears_what_it_missed),
+        TEST(who_does_not_get_a_room_back_has_not_recovered),
         TEST(who_heard_nothing_yet_recovers_too),
         TEST(any_bridge_of_the_database_takes_it_up),
         TEST(an_offset_that_is_text_is_a_gap),
