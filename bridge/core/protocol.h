@@ -49,6 +49,7 @@ extern const char *const close_names[CLOSE_REASON_COUNT];
 struct protocol {
     enum protocol_index index;
     const char *name;
+    bool brief; /* its sessions last a moment: they are logged for debugging only */
     struct frame *(*event)(const struct event *event, const char *room, const char *cursor);
     struct frame *(*ready)(const struct session *session, const char *cursor, bool resumed,
                            int64_t expires_in_s, int64_t heartbeat_s);

@@ -206,8 +206,8 @@ static void log_close(const struct session *session, enum close_reason reason)
     char id[20];
     snprintf(id, sizeof id, "%016" PRIx64, session->id);
     int64_t now_ms = session->hub->options.mono_ms();
-    log_info("session_close", LOG_S("session", id), LOG_N("code", close_codes[reason]),
-             LOG_S("reason", close_names[reason]),
+    LOG_LINE(SESSION_LOG(session), "session_close", LOG_S("session", id),
+             LOG_N("code", close_codes[reason]), LOG_S("reason", close_names[reason]),
              LOG_S("company", session->company ? session->company->id : ""),
              LOG_S("user", session->user ? session->user->name : ""),
              LOG_N("sent", session->delivered), LOG_N("dur_ms", now_ms - session->opened_ms));

@@ -110,9 +110,10 @@ static void log_open(const struct session *session)
 {
     char id[20];
     snprintf(id, sizeof id, "%016" PRIx64, session->id);
-    log_info("session_open", LOG_S("session", id), LOG_S("company", session->company->id),
-             LOG_S("user", session->user->name), LOG_S("issuer", session->issuer),
-             LOG_S("address", session->address), LOG_S("protocol", session->protocol->name));
+    LOG_LINE(SESSION_LOG(session), "session_open", LOG_S("session", id),
+             LOG_S("company", session->company->id), LOG_S("user", session->user->name),
+             LOG_S("issuer", session->issuer), LOG_S("address", session->address),
+             LOG_S("protocol", session->protocol->name));
 }
 
 /* Where it begins: after its cursor, or now. */

@@ -9,6 +9,9 @@ enum {
     OWN_BYTES = 16384, /* of the queue, beyond its budget: for what is said to one session alone */
 };
 
+/* The level of its log lines. */
+#define SESSION_LOG(session) ((session)->protocol->brief ? LOG_DEBUG : LOG_INFO)
+
 /* session.c */
 void session_set_state(struct session *session, enum session_state state);
 /* False when the queue is full; the frame is not consumed. */

@@ -192,6 +192,8 @@ bool engines_socket(struct engines *engines, const struct engine_request *reques
 /* One whole message. */
 void engine_socket_text(struct engine_socket *socket, const char *text, size_t len);
 void engine_socket_binary(struct engine_socket *socket, const void *bytes, size_t len);
+/* A frame that is no message (a pong): has the price of a packet. */
+void engine_socket_noise(struct engine_socket *socket);
 /* A message over max_payload_bytes, or what is no message: the engine is closed for that reason
  * (a probe: only the probe). */
 void engine_socket_broken(struct engine_socket *socket, enum close_reason reason);

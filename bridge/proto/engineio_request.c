@@ -307,6 +307,12 @@ void engine_socket_text(struct engine_socket *socket, const char *text, size_t l
     (void)engine_hear(engine, &part);
 }
 
+void engine_socket_noise(struct engine_socket *socket)
+{
+    if (socket->engine)
+        (void)engine_spend(socket->engine);
+}
+
 void engine_socket_binary(struct engine_socket *socket, const void *bytes, size_t len)
 {
     struct engine *engine = socket->engine;

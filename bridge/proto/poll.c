@@ -80,6 +80,7 @@ static struct frame *say_drain(int64_t retry_after_ms)
 const struct protocol poll_protocol = {
     .index = PROTOCOL_NATIVE,
     .name = "poll",
+    .brief = true,
     .event = say_event,
     .ready = say_ready,
     .gap = say_gap,

@@ -23,6 +23,8 @@ enum {
      * take by itself (measured: up to 4 MB). */
     SEND_BUFFER_BYTES = 128 * 1024,
     CLOCK_MS = 250,
+    ASK_EVERY_MS = 100, /* requests with a token: so often, */
+    ASK_BURST = 50,     /* but for so many that were saved up */
 };
 
 const char *const accept_refusal_names[ACCEPT_REFUSAL_COUNT] = {
@@ -199,6 +201,15 @@ void peer_authenticated(struct peer *peer)
         return;
     peer->authenticated = true;
     peer->acceptor->unauthenticated--;
+}
+
+bool peer_may_ask(struct peer *peer)
+{
+    int64_t now_ms = clock_mono_ms();
+    int64_t latest_ms = now_ms + ASK_EVERY_MS * ASK_BURST;
+    int64_t paid_ms = (peer->paid_ms > now_ms ? peer->paid_ms : now_ms) + ASK_EVERY_MS;
+    peer->paid_ms = paid_ms < latest_ms ? paid_ms : latest_ms;
+    return paid_ms <= latest_ms;
 }
 
 void peer_free(struct peer *peer)

@@ -35,6 +35,7 @@ struct peer {
     bool served;                  /* a request was answered, and the connection stayed */
     bool idle;                    /* between two requests */
     int64_t read_bytes;           /* up to when that was */
+    int64_t paid_ms;              /* up to when its requests with a token are paid for */
     bool authenticated;
     char text[64]; /* the address, for log lines */
 };
@@ -93,6 +94,9 @@ void peer_settled(struct peer *peer);
 void peer_waits_again(struct peer *peer);
 /* The peer said who it is: it counts no longer as unauthenticated. */
 void peer_authenticated(struct peer *peer);
+/* It asks with a token once more, which has the price of a signature: false when it has asked more
+ * than so often, which is counted all the same. */
+bool peer_may_ask(struct peer *peer);
 /* NULL is allowed. */
 void peer_free(struct peer *peer);
 

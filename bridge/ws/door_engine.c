@@ -160,7 +160,8 @@ static void open_file(struct exchange *exchange, const struct exchange_request *
                         &(struct exchange_answer){.status = 200,
                                                   .type = "application/javascript; charset=UTF-8",
                                                   .body = file->bytes,
-                                                  .len = file->len});
+                                                  .len = file->len,
+                                                  .borrowed = true});
 }
 
 const struct door door_client_file = {.methods = "GET, HEAD", .open = open_file};
@@ -261,7 +262,7 @@ static bool take_argument(struct lws *wsi, const char *name, char text[ARGUMENT_
 {
     char argument[ARGUMENT_MAX];
     size_t name_len = strlen(name);
-    for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
+    for (int i = 0, count = gate_argument_count(wsi); i < count; i++) {
         int len = lws_hdr_copy_fragment(wsi, argument, sizeof argument, WSI_TOKEN_HTTP_URI_ARGS, i);
         if (len < 0 || strncmp(argument, name, name_len) != 0 || argument[name_len] != '=')
             continue; /* too long for any of ours */
@@ -303,7 +304,6 @@ static int refuse_socket(struct lws *wsi, enum engine_error error)
                        "HTTP/1.1 %u Refused\r\ncontent-type: application/json\r\n"
                        "content-length: %zu\r\nconnection: close\r\n\r\n%s",
                        engine_error_status(error), strlen(body), body);
-    engines_note_error(server_of(wsi)->engines, error);
     if (lws_write(wsi, (unsigned char *)head, (size_t)len, LWS_WRITE_RAW) < 0)
         return -1;
     return 1;
@@ -314,6 +314,7 @@ static int on_handshake(struct lws *wsi, struct server *server, struct peer *pee
     enum gate_verdict verdict = judge(wsi, server);
     if (verdict == GATE_ORIGIN) {
         conn_note_refusal(wsi, verdict);
+        engines_note_error(server->engines, ENGINE_FORBIDDEN);
         return refuse_socket(wsi, ENGINE_FORBIDDEN);
     }
     if (verdict != GATE_OK)
@@ -386,7 +387,7 @@ static void on_broken(struct conn *conn, enum close_reason reason)
 
 static void on_pong(struct conn *conn)
 {
-    (void)conn; /* liveness is the engine's own packets */
+    engine_socket_noise(&conn->socket); /* liveness is the engine's own packets */
 }
 
 static bool is_known(const struct conn *conn)

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <utlist.h>
 
+enum { SLOW_POLL_MS = 100 }; /* how long the answer to one that asks too often waits */
+
 /* ---- refusing ---- */
 
 /* The status of an end that comes before anything was said. */
@@ -261,7 +263,8 @@ static void answer_poll(struct exchange *exchange)
 static void flush_poll(void *arg)
 {
     struct exchange *exchange = arg;
-    if (exchange->state == EXCHANGE_HELD && !exchange->dying && poll_is_due(exchange->session))
+    if (exchange->state == EXCHANGE_HELD && !exchange->dying && !exchange->slow &&
+        poll_is_due(exchange->session))
         answer_poll(exchange);
 }
 
@@ -272,15 +275,25 @@ static void close_poll(void *arg, enum close_reason reason)
     refuse(exchange, reason);
 }
 
+static int later(const struct exchange *a, const struct exchange *b)
+{
+    return a->due_ms > b->due_ms ? 1 : -1;
+}
+
 static void open_poll(struct exchange *exchange, const struct exchange_request *request)
 {
     static const struct transport transport = {.flush = flush_poll, .close = close_poll};
     struct server *server = exchange->server;
+    exchange->slow = !peer_may_ask(exchange->peer);
     open_session(exchange, request, &poll_protocol, &transport);
     if (exchange->state != EXCHANGE_HELD || exchange->dying)
         return;
-    exchange->due_ms = clock_mono_ms() + server->options.poll_hold_ms;
-    DL_APPEND(server->polls, exchange);
+    int64_t hold_ms = exchange->slow ? SLOW_POLL_MS : server->options.poll_hold_ms;
+    exchange->due_ms = clock_mono_ms() + hold_ms;
+    if (exchange->slow)
+        DL_INSERT_INORDER(server->polls, exchange, later); /* near the front */
+    else
+        DL_APPEND(server->polls, exchange);
 }
 
 static void end_poll(struct exchange *exchange)
@@ -329,6 +342,8 @@ static void open_ticket(struct exchange *exchange, const struct exchange_request
         exchange_refuse(exchange, 405, "method");
     else if (request->token_in_query)
         exchange_refuse(exchange, 400, "bad_request");
+    else if (!peer_may_ask(exchange->peer))
+        refuse(exchange, CLOSE_RATE_LIMITED);
     else if (verify(exchange, request, &identity))
         give_ticket(exchange, &identity);
     else

@@ -209,16 +209,31 @@ static bool put_out(struct exchange *exchange, const char *bytes, size_t len)
     return false;
 }
 
+/* Of the head and a body of its own, then of a borrowed body; 0: all is sent. */
+static size_t next_part(const struct exchange *exchange, const char **bytes)
+{
+    size_t own = exchange->out.len;
+    size_t left = own + exchange->borrowed_len - exchange->sent;
+    if (left == 0)
+        return 0;
+    if (exchange->sent < own) {
+        left = own - exchange->sent;
+        *bytes = exchange->out.bytes + exchange->sent;
+    } else {
+        *bytes = exchange->borrowed + (exchange->sent - own);
+    }
+    return left < WRITE_BYTES ? left : WRITE_BYTES;
+}
+
 /* What is written at once is seen at once; whether the next request may be read is decided in
  * HTTP_WRITEABLE, the only place where the library takes the end of a transaction. */
 static void pump(struct exchange *exchange)
 {
-    while (exchange->sent < exchange->out.len) {
-        size_t left = exchange->out.len - exchange->sent;
-        size_t part = left < WRITE_BYTES ? left : WRITE_BYTES;
-        const char *bytes = exchange->out.bytes + exchange->sent;
-        exchange->sent += part;
-        if (!put_out(exchange, bytes, part))
+    const char *bytes;
+    size_t len;
+    while ((len = next_part(exchange, &bytes)) > 0) {
+        exchange->sent += len;
+        if (!put_out(exchange, bytes, len))
             return;
     }
     unwatch(exchange); /* from now on the client may ask again */
@@ -236,7 +251,10 @@ void exchange_answer(struct exchange *exchange, const struct exchange_answer *an
     buf_init(&exchange->out, HEAD_BYTES_MAX + answer->len);
     put_head(exchange, answer, &exchange->out);
     buf_str(&exchange->out, "\r\n");
-    if (!exchange->head_only)
+    if (answer->borrowed && !exchange->head_only) {
+        exchange->borrowed = answer->body;
+        exchange->borrowed_len = answer->len;
+    } else if (!exchange->head_only)
         buf_add(&exchange->out, answer->body, answer->len);
     assert(!exchange->out.overflow);
     pump(exchange);
@@ -356,7 +374,9 @@ static bool wants_keep_alive(struct lws *wsi)
 static bool read_arguments(struct lws *wsi, struct parsed *parsed)
 {
     size_t at = 0;
-    for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
+    for (int i = 0, count = gate_argument_count(wsi); i < count; i++) {
+        if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) == 0)
+            continue;
         char *argument = parsed->arguments + at;
         int len = lws_hdr_copy_fragment(wsi, argument, (int)(sizeof parsed->arguments - at),
                                         WSI_TOKEN_HTTP_URI_ARGS, i);
@@ -667,7 +687,7 @@ int exchange_on_writeable(struct lws *wsi)
         if (was_choked)
             exchange->door->writable(exchange);
     } else if (exchange->state == EXCHANGE_ANSWERED) {
-        if (exchange->sent == exchange->out.len)
+        if (exchange->sent == exchange->out.len + exchange->borrowed_len)
             return complete(exchange);
         pump(exchange);
     }

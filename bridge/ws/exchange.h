@@ -57,9 +57,11 @@ struct exchange {
     struct server *server;
     struct peer *peer;
     const struct door *door;
-    char *origin;    /* listed, or NULL: none was named */
-    struct buf body; /* of the request */
-    struct buf out;  /* of the answer */
+    char *origin;         /* listed, or NULL: none was named */
+    struct buf body;      /* of the request */
+    struct buf out;       /* of the answer */
+    const char *borrowed; /* a body that outlives the answer, sent from where it lies */
+    size_t borrowed_len;
     size_t sent;
     int64_t length; /* of the body, as announced */
     int fd;
@@ -79,6 +81,7 @@ struct exchange {
     struct session *session;
     struct exchange *prev; /* held polls, oldest first */
     struct exchange *next;
+    bool slow;      /* this client asks too often: its answer waits */
     int64_t due_ms; /* when a held poll is answered, whatever it has; 0: it is in no list */
 };
 
@@ -106,6 +109,7 @@ struct exchange_answer {
     size_t len;
     unsigned retry_after_s; /* 0: not said */
     bool challenge;         /* WWW-Authenticate: Bearer */
+    bool borrowed;          /* the body outlives every answer: not copied */
 };
 
 /* ---- for doors ---- */
@@ -114,7 +118,7 @@ struct exchange_answer {
 const char *exchange_argument(const struct exchange_request *request, const char *name);
 /* Reads the body, at most `ceiling_bytes`. */
 void exchange_read(struct exchange *exchange, size_t ceiling_bytes);
-/* The whole answer; copied. Does nothing the second time. */
+/* The whole answer; copied unless borrowed. Does nothing the second time. */
 void exchange_answer(struct exchange *exchange, const struct exchange_answer *answer);
 /* {"error":CODE}. */
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *code);

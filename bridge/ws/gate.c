@@ -88,10 +88,20 @@ static bool is_token_argument(const char *argument)
 }
 
 /* Looked through here: the library's own look-up says "absent" of an argument that does not fit. */
+int gate_argument_count(struct lws *wsi)
+{
+    int count = 0;
+    int left = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS);
+    for (; left > 0; count++)
+        left -= lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, count) + 1;
+    return count;
+}
+
 bool gate_token_in_query(struct lws *wsi)
 {
     char argument[ARGUMENT_MAX];
-    for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
+    for (int i = 0, count = gate_argument_count(wsi); i < count; i++) {
+        argument[0] = '\0';
         int len = lws_hdr_copy_fragment(wsi, argument, sizeof argument, WSI_TOKEN_HTTP_URI_ARGS, i);
         if (len < 0 || is_token_argument(argument))
             return true; /* nothing we know is so long that it does not fit */

@@ -42,6 +42,9 @@ int gate_bearer(struct lws *wsi, char *token, size_t size);
 
 /* Whether a query argument looks like a token. */
 bool gate_token_in_query(struct lws *wsi);
+/* How many arguments the query has, empty ones among them: to the library an empty one looks like
+ * the end. */
+int gate_argument_count(struct lws *wsi);
 
 /* Whether the Origin, copied, is listed; one that is absent (empty) is. */
 bool gate_origin_ok(struct lws *wsi, const struct server_options *options,

@@ -624,6 +624,14 @@ describe('an engine by WebSocket', () => {
             assert.equal(error.status, status, path);
             if (code !== undefined) assert.equal(JSON.parse(error.text.split('\r\n\r\n')[1].split('}')[0] + '}').code, code, path);
         }
+        assert.equal(await bridge.metric('vigie_engine_errors_total'), 5, 'each counted once');
+    });
+
+    test('pongs that nobody asked for have their price', async (t) => {
+        const { bridge } = await world.enter(t, { config: { limits: { messages_per_second: 5 } } });
+        const socket = await WsClient.open({ ...bridge.target, path: '/socket.io/?EIO=4&transport=websocket', headers: { 'Sec-WebSocket-Protocol': null } });
+        for (let n = 0; n < 200 && !socket.close; n++) socket.sendFrame({ opcode: 10, payload: 'x' });
+        assert.equal((await socket.untilClose()).code, 4429);
     });
 
     test('a message that is too long ends it with 1009, many empty frames with 4429, a binary one is taken', async (t) => {
@@ -667,6 +675,36 @@ describe('an engine by WebSocket', () => {
         await client.signal.until(() => client.frames.at(-1)?.payload.includes('n2000x'), { within: 30_000, what: 'the last event' });
         assert.deepEqual(numbers(), Array.from({ length: 2000 }, (_, i) => i + 1));
         client.destroy();
+    });
+});
+
+describe('arguments and rates', () => {
+    test('an empty argument hides none behind it', async (t) => {
+        const { bridge, business } = await world.enter(t);
+        assert.equal((await ask(bridge, '/poll?x=1&&token=a', { headers: bearer() })).status, 400);
+        assert.equal((await ask(bridge, '/poll?&&&access_token=a&', { headers: bearer() })).status, 400);
+        const cursor = await cursorOf(bridge);
+        await addClient(business, 1, 'between');
+        const answer = await ask(bridge, `/poll?&&cursor=${cursor}&`, { headers: bearer() });
+        assert.deepEqual(JSON.parse(answer.body).events.map((/** @type {any} */ one) => one.data.name), ['between']);
+        const engine = await ask(bridge, '/socket.io/?&EIO=4&&transport=polling');
+        assert.equal(engine.status, 200);
+        for (const query of ['?', '?&', '?&&&', '?=', '?=&=']) assert.equal((await ask(bridge, `/poll${query}`, { headers: bearer() })).status, 200, query);
+    });
+
+    test('who polls without pause is answered more slowly, and who wants ticket after ticket is told 429', async (t) => {
+        const { bridge } = await world.enter(t);
+        const agent = agentFor(bridge, { keepAlive: true, maxSockets: 1 });
+        t.after(() => agent.destroy());
+        const began = performance.now();
+        for (let n = 0; n < 65; n++) assert.equal((await ask(bridge, '/poll', { agent, headers: bearer() })).status, 200);
+        assert.ok(performance.now() - began >= 1000, 'the last ones waited');
+        const statuses = [];
+        for (let n = 0; n < 3; n++) statuses.push((await ask(bridge, '/ticket', { method: 'POST', agent, headers: { ...bearer(), 'content-length': '0' } })).status);
+        assert.ok(statuses.includes(429), statuses.join());
+        // Another connection pays for itself.
+        assert.equal((await ask(bridge, '/ticket', { method: 'POST', headers: { ...bearer(), 'content-length': '0' } })).status, 200);
+        assert.equal(bridge.log.filter((line) => line.event === 'session_open').length, 0, 'polls are logged for debugging only');
     });
 });
 

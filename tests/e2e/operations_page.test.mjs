@@ -89,6 +89,7 @@ describe('the page for operators', () => {
         const code = sources();
         const level = /** @type {Record<string, string>} */ ({});
         for (const [, kind, event] of code.matchAll(/\blog_(error|warn|info|debug)\(\s*"([a-z_]+)"/g)) level[event] ??= kind;
+        for (const event of all(code, /\bLOG_LINE\(SESSION_LOG\(session\),\s*"([a-z_]+)"/g)) level[event] = 'info';
         for (const event of all(code, /\blog_lines\(\s*"([a-z_]+)"/g)) level[event] = 'error';
         for (const event of all(code, /\blog_down\([^;"]*"([a-z_]+)"/g)) level[event] = 'warn';
         for (const [, kind, event] of code.matchAll(/"level=([a-z]+) event=([a-z_]+)/g)) level[event] = kind;

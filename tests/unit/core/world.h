@@ -142,8 +142,9 @@ static inline struct frame *text_drain(int64_t retry_after_ms)
 }
 
 static const struct protocol text_protocol = {
-    PROTOCOL_NATIVE, "text",       text_event,  text_ready, text_gap,   text_heartbeat, text_ping,
-    text_expiring,   text_renewed, text_joined, text_left,  text_error, NULL,           text_drain,
+    PROTOCOL_NATIVE, "text",         false,      text_event,    text_ready,
+    text_gap,        text_heartbeat, text_ping,  text_expiring, text_renewed,
+    text_joined,     text_left,      text_error, NULL,          text_drain,
 };
 
 /* ---- the database: the rows of its feed ---- */
