@@ -109,6 +109,7 @@ static void open_request(struct exchange *exchange, const struct exchange_reques
         .version = exchange_argument(from, "EIO"),
         .transport = exchange_argument(from, "transport"),
         .sid = exchange_argument(from, "sid"),
+        .stamp = exchange_argument(from, "t"),
         .address = exchange->peer->text,
         .octets = strncasecmp(from->content_type, "application/octet-stream", 24) == 0,
     };

@@ -134,7 +134,8 @@ static void put_cors(const struct exchange *exchange, struct buf *out)
     if (exchange->origin)
         buf_fmt(out,
                 "access-control-allow-origin: %s\r\n"
-                "access-control-allow-credentials: true\r\n",
+                "access-control-allow-credentials: true\r\n"
+                "access-control-expose-headers: retry-after, www-authenticate\r\n",
                 exchange->origin);
 }
 
@@ -436,8 +437,8 @@ const char *exchange_argument(const struct exchange_request *request, const char
 /* Names of headers are echoed only where a header could not be forged with them. */
 static bool is_header_list(const char *text)
 {
-    return text[strspn(
-               text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-, ")] == '\0';
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "!#$%&'*+-.^_`|~, ")] == '\0';
 }
 
 static void answer_preflight(struct exchange *exchange)
