@@ -175,9 +175,14 @@ static void leave_peer(struct engines *engines, struct engine_peer *peer)
     free(peer);
 }
 
-static void take_address(char address[ENGINE_ADDRESS_MAX], const struct engine_request *request)
+static void take_address(char address[ENGINE_ADDRESS_MAX], const char *text)
 {
-    snprintf(address, ENGINE_ADDRESS_MAX, "%s", request->address ? request->address : "");
+    snprintf(address, ENGINE_ADDRESS_MAX, "%s", text ? text : "");
+}
+
+static void take_network(char network[ENGINE_ADDRESS_MAX], const struct engine_request *request)
+{
+    take_address(network, request->network ? request->network : request->address);
 }
 
 /* ---- opening ---- */
@@ -193,9 +198,9 @@ static bool within(struct engines *engines, enum engine_limit limit, unsigned co
 bool engines_have_room(struct engines *engines, const struct engine_request *request)
 {
     const struct engine_options *options = &engines->options;
-    char address[ENGINE_ADDRESS_MAX];
-    take_address(address, request);
-    const struct engine_peer *peer = find_peer(engines, address);
+    char network[ENGINE_ADDRESS_MAX];
+    take_network(network, request);
+    const struct engine_peer *peer = find_peer(engines, network);
     return within(engines, LIMIT_ENGINES, engines_count(engines), options->max_engines) &&
            within(engines, LIMIT_ADDRESS, peer ? peer->count : 0, options->max_per_address) &&
            within(engines, LIMIT_UNAUTHENTICATED, engines->unauthenticated,
@@ -228,8 +233,10 @@ struct engine *engine_open(struct engines *engines, const struct engine_request 
     struct engine *engine = mem_new(sizeof *engine);
     engine->owner = engines;
     engine->stage = (uint8_t)stage;
-    take_address(engine->address, request);
-    engine->peer = join_peer(engines, engine->address);
+    char network[ENGINE_ADDRESS_MAX];
+    take_network(network, request);
+    take_address(engine->address, request->address);
+    engine->peer = join_peer(engines, network);
     outq_init(&engine->control, ENGINE_CONTROL_BYTES);
     take_times(engine);
     take_sid(engine);

@@ -58,7 +58,8 @@ struct engine_request {
     const char *transport; /* transport */
     const char *sid;       /* sid */
     const char *stamp;     /* t: stock clients give each request another */
-    const char *address;   /* of the peer, without port */
+    const char *address;   /* of the peer, without port, for log lines */
+    const char *network;   /* what it counts under; NULL: the address */
     bool octets;           /* the body is application/octet-stream */
 };
 

@@ -111,6 +111,7 @@ static void open_request(struct exchange *exchange, const struct exchange_reques
         .sid = exchange_argument(from, "sid"),
         .stamp = exchange_argument(from, "t"),
         .address = exchange->peer->text,
+        .network = exchange->peer->address->text,
         .octets = strncasecmp(from->content_type, "application/octet-stream", 24) == 0,
     };
     if (from->token_in_query) {
@@ -277,8 +278,10 @@ static struct guest *read_guest(struct lws *wsi, const struct peer *peer)
 {
     struct guest *guest = mem_new(sizeof *guest);
     struct engine_request *request = &guest->request;
-    *request =
-        (struct engine_request){.method = ENGINE_GET, .upgrade = true, .address = peer->text};
+    *request = (struct engine_request){.method = ENGINE_GET,
+                                       .upgrade = true,
+                                       .address = peer->text,
+                                       .network = peer->address->text};
     if (take_argument(wsi, "EIO", guest->version))
         request->version = guest->version;
     if (take_argument(wsi, "transport", guest->transport))

@@ -249,6 +249,22 @@ static void nor_of_one_address(void **state)
     assert_int_equal(door_get(&door, NULL)->status, 200);
 }
 
+/* An IPv6 client owns a /64: the edge says what counts. */
+static void networks_count_as_one_address(void **state)
+{
+    (void)state;
+    door.options.max_per_address = 1;
+    door_limit(&door);
+    struct engine_request request = request_of("polling", NULL);
+    request.address = "2001:db8::1";
+    request.network = "2001:db8::";
+    assert_int_equal(door_request(&door, &request)->status, 200);
+    request.address = "2001:db8::2";
+    assert_int_equal(door_request(&door, &request)->status, 503);
+    request.network = "2001:db8:0:1::";
+    assert_int_equal(door_request(&door, &request)->status, 200);
+}
+
 static void nor_of_strangers(void **state)
 {
     (void)state;
@@ -1433,6 +1449,7 @@ int main(void)
         TEST(a_forbidden_origin_is_403_with_code_4),
         TEST(there_are_no_more_engines_than_allowed),
         TEST(nor_of_one_address),
+        TEST(networks_count_as_one_address),
         TEST(nor_of_strangers),
         TEST(a_stranger_is_closed_in_time),
         TEST(one_that_is_known_stays_until_it_is_not),
