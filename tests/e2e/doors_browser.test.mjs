@@ -359,6 +359,24 @@ describe('socket.io-client in a page of another origin', () => {
         assert.deepEqual(visitor.all('connect').map(({ recovered }) => recovered), [false, true]);
     });
 
+    browserTest('a CONNECT whose answer was lost, and that the browser sends again by itself, connects in the end', async ({ business, visit }) => {
+        let times = 0;
+        const visitor = await visit({ token: () => {
+            network.swallowing = ++times === 1;
+            return world.token({ company: '1' });
+        } });
+        await visitor.loadSocketIo();
+        const before = network.swallowed;
+        await visitor.run(dashboard, { url: LIVE, options: { transports: ['polling'] } });
+        await network.signal.until(() => network.swallowed > before, { what: 'the answer' });
+        network.cut();
+        network.mend();
+        await visitor.until('connect');
+        await addClient(business, 1, 'seen');
+        await visitor.until('event');
+        assert.deepEqual(await shown(visitor), ['seen']);
+    });
+
     browserTest('headers of its own are asked for and allowed', async ({ business, visit }) => {
         const visitor = await visit();
         await visitor.loadSocketIo();
