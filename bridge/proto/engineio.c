@@ -110,9 +110,15 @@ unsigned engines_count(const struct engines *engines)
     return HASH_COUNT(engines->by_sid);
 }
 
+/* Those that nobody known speaks through have no session that would be told to go. */
 void engines_refuse(struct engines *engines)
 {
+    struct engine *engine;
+    struct engine *next;
     engines->refusing = true;
+    DL_FOREACH_SAFE(engines->visits, engine, next)
+    if (engine_lives(engine) && !engines->options.upper->is_known(engine->state))
+        engine_close(engine, CLOSE_RESTART);
 }
 
 void engines_note_error(struct engines *engines, enum engine_error error)

@@ -154,7 +154,8 @@ void engines_set_options(struct engines *engines, const struct engine_options *o
 unsigned engines_count(const struct engines *engines);
 /* To be called every 100 ms: pings, deadlines. */
 void engines_tick(struct engines *engines);
-/* From now on handshakes are ENGINE_UNAVAILABLE; what lives goes on. */
+/* From now on handshakes are ENGINE_UNAVAILABLE. Engines that nobody known speaks through are
+ * closed, the others go on. */
 void engines_refuse(struct engines *engines);
 /* Counts an error that the edge answered by itself (ENGINE_FORBIDDEN). */
 void engines_note_error(struct engines *engines, enum engine_error error);

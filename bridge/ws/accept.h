@@ -94,9 +94,10 @@ void peer_settled(struct peer *peer);
 void peer_waits_again(struct peer *peer);
 /* The peer said who it is: it counts no longer as unauthenticated. */
 void peer_authenticated(struct peer *peer);
-/* It asks with a token once more, which has the price of a signature: false when it has asked more
- * than so often, which is counted all the same. */
-bool peer_may_ask(struct peer *peer);
+/* It asks with a token once more, which has the price of a signature, and for rooms, which have the
+ * price of a question to the database: `price` of these. False when it has asked for more than may
+ * be saved up; that is counted all the same. */
+bool peer_may_ask(struct peer *peer, unsigned price);
 /* NULL is allowed. */
 void peer_free(struct peer *peer);
 

@@ -275,6 +275,15 @@ static void close_poll(void *arg, enum close_reason reason)
     refuse(exchange, reason);
 }
 
+/* Each is a question to the database. */
+static unsigned count_rooms(const struct exchange_request *request)
+{
+    unsigned count = 0;
+    for (size_t at = 0; at < request->arguments_len; at += strlen(request->arguments + at) + 1)
+        count += strncmp(request->arguments + at, "room=", 5) == 0;
+    return count;
+}
+
 static int later(const struct exchange *a, const struct exchange *b)
 {
     return a->due_ms > b->due_ms ? 1 : -1;
@@ -284,7 +293,7 @@ static void open_poll(struct exchange *exchange, const struct exchange_request *
 {
     static const struct transport transport = {.flush = flush_poll, .close = close_poll};
     struct server *server = exchange->server;
-    exchange->slow = !peer_may_ask(exchange->peer);
+    exchange->slow = !peer_may_ask(exchange->peer, 1 + count_rooms(request));
     open_session(exchange, request, &poll_protocol, &transport);
     if (exchange->state != EXCHANGE_HELD || exchange->dying)
         return;
@@ -342,7 +351,7 @@ static void open_ticket(struct exchange *exchange, const struct exchange_request
         exchange_refuse(exchange, 405, "method");
     else if (request->token_in_query)
         exchange_refuse(exchange, 400, "bad_request");
-    else if (!peer_may_ask(exchange->peer))
+    else if (!peer_may_ask(exchange->peer, 1))
         refuse(exchange, CLOSE_RATE_LIMITED);
     else if (verify(exchange, request, &identity))
         give_ticket(exchange, &identity);

@@ -197,6 +197,8 @@ static void where_none_may_be_opened_it_is_503_with_code_6(void **state)
     (void)state;
     struct ask *refused = ask_new(&door);
     struct engine_request request = request_of("polling", NULL);
+    struct ask *nobody = door_get(&door, door_shake(&door));
+    door.known_at_once = true;
     const char *sid = door_shake(&door);
     engines_request(door.engines, &request, &refused->http, false);
     assert_refused(refused, ENGINE_UNAVAILABLE);
@@ -205,7 +207,8 @@ static void where_none_may_be_opened_it_is_503_with_code_6(void **state)
     engines_refuse(door.engines);
     assert_refused(door_get(&door, NULL), ENGINE_UNAVAILABLE);
     assert_int_equal(judge_wire("4", "websocket", NULL), ENGINE_UNAVAILABLE);
-    assert_waits(door_get(&door, sid)); /* what lives goes on */
+    assert_waits(door_get(&door, sid)); /* who is known goes on */
+    assert_answer(nobody, 200, "1");
 }
 
 static void a_forbidden_origin_is_403_with_code_4(void **state)
