@@ -215,7 +215,7 @@ static void look_whether_done(void *arg)
 {
     struct app *app = arg;
     int64_t now_ms = clock_mono_ms();
-    if (server_connections(app->server) == 0 || (app->stopping && now_ms >= app->deadline_ms)) {
+    if (server_is_drained(app->server) || (app->stopping && now_ms >= app->deadline_ms)) {
         loop_stop(app->loop);
         return;
     }
@@ -251,7 +251,7 @@ static void on_term(void *arg)
              LOG_N("window_ms", window_ms));
     app->draining = true;
     app->deadline_ms = clock_mono_ms() + window_ms + STOP_WAIT_MS;
-    server_stop_accepting(app->server);
+    server_drain(app->server);
     hub_drain(app->hub, window_ms);
     loop_timer_start(app->stop, STOP_LOOK_MS, STOP_LOOK_MS);
 }

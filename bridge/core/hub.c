@@ -311,7 +311,8 @@ void hub_tick(struct hub *hub)
 {
     int64_t now_ms = hub->options.mono_ms();
     int64_t wall_us = hub->options.wall_us();
-    unsigned slice = hub->slot_count / HUB_TICK_SLICES + 1;
+    /* draining, each leaves at a moment of its own, which a second is too coarse for */
+    unsigned slice = hub->draining ? hub->slot_count : hub->slot_count / HUB_TICK_SLICES + 1;
     for (unsigned i = 0; i < slice && hub->slot_count; i++) {
         hub->tick_next = (hub->tick_next + 1) % hub->slot_count;
         struct session *session = hub->slots[hub->tick_next].session;

@@ -110,6 +110,11 @@ unsigned engines_count(const struct engines *engines)
     return HASH_COUNT(engines->by_sid);
 }
 
+unsigned engines_polling(const struct engines *engines)
+{
+    return (unsigned)engines->living[0];
+}
+
 /* Those that nobody known speaks through have no session that would be told to go. */
 void engines_refuse(struct engines *engines)
 {

@@ -152,6 +152,8 @@ void engines_free(struct engines *engines);
  * its client was told. */
 void engines_set_options(struct engines *engines, const struct engine_options *options);
 unsigned engines_count(const struct engines *engines);
+/* Those that poll and have not ended: each of their requests may be a connection of its own. */
+unsigned engines_polling(const struct engines *engines);
 /* To be called every 100 ms: pings, deadlines. */
 void engines_tick(struct engines *engines);
 /* From now on handshakes are ENGINE_UNAVAILABLE. Engines that nobody known speaks through are

@@ -295,16 +295,30 @@ void server_start(struct server *server)
     loop_timer_start(server->tick, tick_ms(server), tick_ms(server));
 }
 
-void server_stop_accepting(struct server *server)
+void server_drain(struct server *server)
 {
     struct peer *peer;
-    acceptor_close(&server->acceptor);
     server->leaving = true;
     if (server->engines)
         engines_refuse(server->engines);
     DL_FOREACH(server->acceptor.waiting, peer)
     if (peer->idle)
         drop(server, peer);
+    (void)server_is_drained(server);
+}
+
+bool server_is_drained(struct server *server)
+{
+    bool polling = server->engines && engines_polling(server->engines) > 0;
+    if (!polling)
+        acceptor_close(&server->acceptor);
+    return !polling && server->acceptor.count == 0;
+}
+
+void server_stop_accepting(struct server *server)
+{
+    server_drain(server);
+    acceptor_close(&server->acceptor);
 }
 
 bool server_flush(struct server *server)

@@ -70,8 +70,13 @@ void server_start(struct server *server);
 /* To be called at the end of each turn, after hub_flush(): writes what engines have to say. True
  * when there is more to do, in another turn. */
 bool server_flush(struct server *server);
-/* No new connection on the public listener, no new engine, and those that are open are not used
- * again for another request; the admin one stays. */
+/* No new engine, and connections that are open are not used again for another request. The public
+ * listener is closed as soon as no engine polls: a client whose requests are connections of their
+ * own could not even be told to go. What else comes in until then is refused by its door. */
+void server_drain(struct server *server);
+/* Whether all have gone, after server_drain(). */
+bool server_is_drained(struct server *server);
+/* The same at once, whoever polls; the admin listener stays. */
 void server_stop_accepting(struct server *server);
 /* Reads certificate and key anew. The old pair stays in service, with `err` set, when the new one
  * cannot be used; sessions are not touched. */
