@@ -284,6 +284,16 @@ static void take_conf(struct app *app, struct conf *conf, struct verifier *verif
     app->conf = conf;
 }
 
+/* A line for each option of `stays`. */
+static void complain_of_restart(const struct buf *stays, struct buf *errors)
+{
+    for (const char *at = stays->bytes; at && *at;) {
+        int len = (int)strcspn(at, "\n");
+        buf_fmt(errors, "%.*s: changed, which needs a restart\n", len, at);
+        at += len + (at[len] == '\n');
+    }
+}
+
 /* The new configuration judged as a whole, keys loaded; false and nothing changed otherwise. */
 static bool load_again(struct app *app, struct buf *errors)
 {
@@ -294,8 +304,7 @@ static bool load_again(struct app *app, struct buf *errors)
     struct buf stays;
     buf_init(&stays, CONF_ERRORS_BYTES_MAX);
     if (ok && !conf_reload_check(app->conf, conf, &stays)) {
-        buf_str(errors, "these keys need a restart:\n");
-        buf_add(errors, stays.bytes, stays.len);
+        complain_of_restart(&stays, errors);
         ok = false;
     }
     buf_free(&stays);

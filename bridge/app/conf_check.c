@@ -97,6 +97,16 @@ static void check_namespaces(struct checker *checker)
                      list->items[i]);
 }
 
+/* It is served to everybody: a key that was named here by mistake must not be. */
+static void check_client_file(struct checker *checker)
+{
+    const char *file = checker->conf->socketio.client_file;
+    size_t len = strlen(file);
+    if (len && (len < 4 || strcmp(file + len - 3, ".js") != 0))
+        COMPLAIN(checker, "socketio", "client_file",
+                 "expected a file NAME.js, found %s: it is served to everybody", file);
+}
+
 static void check_database(struct checker *checker)
 {
     const struct conf *conf = checker->conf;
@@ -258,6 +268,7 @@ void conf_check(struct conf *conf, char *const *environment, struct conf_complai
     struct checker checker = {conf, environment, complaints};
     check_listen(&checker);
     check_namespaces(&checker);
+    check_client_file(&checker);
     check_database(&checker);
     check_url(&checker);
     check_limits(&checker);

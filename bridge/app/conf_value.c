@@ -331,7 +331,7 @@ static const char *expectation(enum conf_type type)
         [CONF_URL] = "a postgresql:// URL of ",
         [CONF_ORIGINS] =
             ("an origin as browsers send it, such as https://app.example.fr (lower case, "
-             "no slash at the end, no default port)"),
+             "no slash at the end, no default port, no wildcard)"),
         [CONF_HOSTS] = "a host name in lower case, with or without a port",
         [CONF_COMPANIES] = "a company of 1 to 64 bytes, or *",
         [CONF_NAMESPACES] = ("a namespace such as /messaging, of 2 to 64 bytes of "

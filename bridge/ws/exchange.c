@@ -1,6 +1,7 @@
 #include "ws/exchange.h"
 
 #include "base/log.h"
+#include "ws/conn.h"
 #include "ws/private.h"
 
 #include <assert.h>
@@ -246,9 +247,10 @@ void exchange_answer(struct exchange *exchange, const struct exchange_answer *an
     if (exchange->state == EXCHANGE_ANSWERED || exchange->dying)
         return;
     exchange->state = EXCHANGE_ANSWERED;
-    /* who tries tokens pays for each with a connection: to look at a signature is dear */
-    exchange->keep_alive &=
-        !exchange->body_left && !exchange->server->leaving && answer->status != 401;
+    /* who tries tokens or origins pays for each with a connection: a signature and a log line are
+     * dear */
+    exchange->keep_alive &= !exchange->body_left && !exchange->server->leaving &&
+                            answer->status != 401 && answer->status != 403;
     buf_init(&exchange->out, HEAD_BYTES_MAX + answer->len);
     put_head(exchange, answer, &exchange->out);
     buf_str(&exchange->out, "\r\n");
@@ -485,6 +487,7 @@ static bool take_origin(struct exchange *exchange)
 
 static void forbid(struct exchange *exchange)
 {
+    conn_note_refusal(exchange->wsi, GATE_ORIGIN);
     if (exchange->door->forbid)
         exchange->door->forbid(exchange);
     else

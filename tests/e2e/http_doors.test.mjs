@@ -116,7 +116,12 @@ describe('what every answer says to a browser', () => {
             const answer = await ask(bridge, path, { method: path === '/ticket' ? 'POST' : 'GET', headers: { ...bearer(), origin: 'https://evil.example' } });
             assert.equal(answer.status, 403, path);
             assert.equal(answer.headers['access-control-allow-origin'], undefined, path);
+            assert.equal(answer.headers.connection, 'close', path);
         }
+        assert.equal((await ask(bridge, enginePath(''), { headers: { origin: 'https://evil.example' } })).status, 403);
+        await bridge.event('handshake_refused', { fields: { reason: 'origin' } });
+        assert.equal(await bridge.metric('vigie_handshakes_refused_total', { reason: 'origin' }), 4);
+        assert.equal(await bridge.metric('vigie_engine_errors_total', { error: 'forbidden' }), 1);
     });
 
     test('a preflight says what may be sent, and needs no token', async (t) => {

@@ -837,7 +837,8 @@ static void the_environment_is_judged_as_the_file_is(void **state)
         MINIMAL, environment,
         "VIGIE_LISTEN_PORT: expected a whole number from 0 to 65535, found \"443x\"\n"
         "VIGIE_LISTEN_ORIGINS: expected an origin as browsers send it, such as "
-        "https://app.example.fr (lower case, no slash at the end, no default port), found \"\"\n"
+        "https://app.example.fr (lower case, no slash at the end, no default port, no wildcard), "
+        "found \"\"\n"
         "VIGIE_DRAIN_WINDOW: expected a duration such as 200ms, 30s, 10m or 24h, from 0ms to 10m, "
         "found \"\"\n"
         "VIGIE_LOG_LEVEL: expected one of error, warn, info, debug\n"
@@ -1101,6 +1102,15 @@ static void the_client_to_serve_is_looked_at_where_it_is_served(void **state)
     conf_free(conf);
 }
 
+static void a_file_that_everybody_gets_is_a_script(void **state)
+{
+    (void)state;
+    refused(MINIMAL "socketio: {client_file: /etc/vigie/key.pem}\n",
+            "vigie.yaml:11: socketio.client_file: expected a file NAME.js, found "
+            "/etc/vigie/key.pem: it is "
+            "served to everybody\n");
+}
+
 static void tls_off_needs_no_certificate(void **state)
 {
     int code = 0;
@@ -1237,7 +1247,7 @@ static void a_reload_takes_the_times_of_the_doors_but_not_the_doors(void **state
         accepted(MINIMAL "socketio: {upgrade_timeout: 5s}\n"
                          "streams: {retry: 1s, poll_hold: 20s, ticket_ttl: 10s, tickets: 5}\n");
     struct conf *doors =
-        accepted(MINIMAL "socketio: {enabled: no, namespaces: [/a], client_file: x}\n"
+        accepted(MINIMAL "socketio: {enabled: no, namespaces: [/a], client_file: x.js}\n"
                          "streams: {enabled: no}\n");
     struct buf keys;
     buf_init(&keys, 4096);
@@ -1392,6 +1402,7 @@ int main(void)
         F(a_good_file_is_loaded),
         F(every_file_that_is_named_is_looked_at),
         F(the_client_to_serve_is_looked_at_where_it_is_served),
+        T(a_file_that_everybody_gets_is_a_script),
         F(tls_off_needs_no_certificate),
         F(a_secret_that_everybody_may_read_is_a_warning),
         T(what_is_printed_loads_to_the_same),
