@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables of scripts/demo
 # The demo's bridge: binary, certificate, key, tokens, page, configuration, process.
-# Sourced by scripts/demo: uses its root, state, binary, runner, as_runner and bridge_url. Fills bridge_pid.
+# Sourced by scripts/demo: uses its root, state, binary, runner, as_runner, bridge_url,
+# origins and channels. Fills bridge_pid.
 
 issuer=https://demo.vigie.localhost/
 audience=vigie-demo
@@ -129,7 +130,8 @@ listen:
   tls: on
   certificate: cert.pem
   private_key: key.pem
-  origins: ["https://localhost:$1", "https://127.0.0.1:$1"]
+  origins:
+$(printf '    - "%s"\n' "https://localhost:$1" "https://127.0.0.1:$1" "${origins[@]}" | sort -u)
 admin:
   address: 127.0.0.1
   port: 0
@@ -139,11 +141,7 @@ demo:
 database:
   url: "$bridge_url"
 channels:
-  devis: {}
-  factures: {}
-  interventions: {}
-  clients: {}
-  messages: {}
+$(printf '  %s: {}\n' devis factures interventions clients messages "${channels[@]}" | sort -u)
 issuers:
   - name: demo
     iss: $issuer

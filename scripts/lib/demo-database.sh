@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables of scripts/demo
 # The demo's database: a private cluster that keeps its data between runs, or one that exists.
 # Sourced by scripts/demo: uses its root, state, runner and as_runner; for a database that exists also
-# database_url, bridge_login and their passwords, database_password and bridge_password. Fills bridge_url.
+# database_url, bridge_login and their passwords, database_password and bridge_password. Fills bridge_url and,
+# of the private cluster, dba_url.
 
 demo_name=vigie_demo
 
@@ -88,7 +89,10 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO business;
 EOF
     write_url "$(name_pgpass "postgresql://business@127.0.0.1:$port/$demo_name" \
         "$state/business.pgpass" "$(cat "$state/business.password")")"
-    bridge_url="postgresql://vigie_bridge@/$demo_name?host=$(url_encode "$socket")&port=$port"
+    local address
+    address="/$demo_name?host=$(url_encode "$socket")&port=$port"
+    bridge_url=postgresql://vigie_bridge@$address
+    dba_url=postgresql://postgres@$address
 }
 
 # A pid file whose server is gone is no server; pg_ctl knows the difference.

@@ -133,6 +133,8 @@ test('what it does not understand is refused in a line, before any work', { time
         [['--port'], /--port wants a value/],
         [['--port', 'http'], /--port wants a number/],
         [['--port=70000'], /--port wants a number/],
+        [['--origin', 'http://localhost:5173/'], /--origin wants what a browser sends, such as http:\/\/localhost:5173, not/],
+        [['--channel=Devis'], /--channel wants a table's name in lower case/],
         [['--activity', '0'], /--activity wants seconds/],
         [['--activity=soon'], /--activity wants seconds/],
         [['--activity=100000'], /--activity wants seconds/],
@@ -174,13 +176,21 @@ test('help is help of the command that was asked', { timeout: 10_000 }, async ()
 
 test('a demo from its start to its removal', { timeout: 120_000 }, async (t) => {
     const demo = demoOf();
-    let run = await demo.start();
+    const origin = 'http://localhost:5173';
+    let run = await demo.start(['--origin', origin, '--channel=notes', '--channel=devis']);
     const url = /https:\/\/localhost:\d+\//.exec(run.output)?.[0] ?? assert.fail(run.output);
 
     await t.test('takes SQL of the business', async () => {
         assert.equal(await demo.sql('SELECT current_user'), 'business');
         const { code, output } = await demo.run(['sql', `INSERT INTO clients (company_id, name, type) VALUES (1, 'Kept', 'particulier')`]);
         assert.deepEqual({ code, output }, { code: 0, output: 'INSERT 0 1\n' });
+    });
+
+    await t.test('lets pages of another origin in, serves another table, and says who its DBA is', async () => {
+        const config = fs.readFileSync(path.join(demo.state, 'vigie.yaml'), 'utf8');
+        assert.ok(config.includes(`    - "${origin}"\n`), config);
+        assert.equal(config.match(/^  (notes|devis): \{\}$/gm)?.length, 2, config);
+        assert.match(run.output, /As its DBA.*\n +psql "postgresql:\/\/postgres@\/vigie_demo\?/);
     });
 
     await t.test('prints tokens for 900 seconds', async () => {
