@@ -13,8 +13,9 @@ import { parseArgs } from 'node:util';
 import { Cluster, ROOT } from '../tests/e2e/lib/cluster.mjs';
 import { EngineServer } from '../tests/e2e/lib/engine.mjs';
 import { Issuer, makeKey } from '../tests/e2e/lib/tokens.mjs';
-import { Signal, poll } from '../tests/e2e/lib/wait.mjs';
+import { Signal } from '../tests/e2e/lib/wait.mjs';
 import { encodeFrame, upgradeRequest } from '../tests/e2e/lib/wsclient.mjs';
+import { cpuUs, quantile, round, settledPss } from './measure.mjs';
 
 process.env.VIGIE_BINARY ??= 'build/release/bridge/vigie';
 const { Bridge } = await import('../tests/e2e/lib/bridge.mjs');
@@ -30,39 +31,6 @@ const BURSTS = 10;
 const BURST = 20; // events of one statement
 const UPGRADES = 200;
 const MARK = Buffer.from('"bench');
-
-/** @param {number} pid */
-function pss(pid) {
-    return Number(/^Pss: +(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
-}
-
-/** @param {number} pid */
-function settledPss(pid) {
-    /** @type {number[]} */
-    const readings = [];
-    return poll(() => {
-        readings.push(pss(pid));
-        const last = readings.slice(-3);
-        return last.length === 3 && Math.max(...last) - Math.min(...last) <= 65536 ? last[2] : 0;
-    }, { within: 60_000, every: 500, what: 'steady memory' });
-}
-
-/** @param {number} pid */
-function cpuUs(pid) {
-    let ns = 0;
-    for (const task of fs.readdirSync(`/proc/${pid}/task`))
-        ns += Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    return ns / 1000;
-}
-
-/** @param {number[]} numbers @param {number} part */
-function quantile(numbers, part) {
-    const sorted = [...numbers].sort((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
-}
-
-/** @param {number} number */
-const round = (number, digits = 2) => Number(number.toFixed(digits));
 
 // ---- clients --------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import { Cluster, ROOT } from '../tests/e2e/lib/cluster.mjs';
 import { Session } from '../tests/e2e/lib/session.mjs';
 import { Issuer, makeKey } from '../tests/e2e/lib/tokens.mjs';
 import { poll } from '../tests/e2e/lib/wait.mjs';
+import { cpuUs, median, quantile, round, settledPss } from './measure.mjs';
 
 process.env.VIGIE_BINARY ??= 'build/release/bridge/vigie';
 const { BINARY, Bridge } = await import('../tests/e2e/lib/bridge.mjs');
@@ -40,51 +41,7 @@ const BRISK_EVENTS = 2000;
 const IDLE_MS = 25_000; // one heartbeat of everybody
 const COMPANY = 2; // the dashboard that latency is measured at: no other session is in it
 
-// ---- what /proc says ------------------------------------------------------------------------------
-
-/** Proportional set size in bytes. @param {number} pid */
-function pss(pid) {
-    return Number(/^Pss: +(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
-}
-
-/** It has settled when three readings are the same within 64 KiB. @param {number} pid */
-function settledPss(pid) {
-    /** @type {number[]} */
-    const readings = [];
-    return poll(() => {
-        readings.push(pss(pid));
-        const last = readings.slice(-3);
-        return last.length === 3 && Math.max(...last) - Math.min(...last) <= 65536 ? last[2] : 0;
-    }, { within: 60_000, every: 1000, what: 'steady memory' });
-}
-
-/** utime + stime in microseconds: in ticks of 10 ms, or, where the kernel counts them, in nanoseconds. @param {number} pid */
-function cpuUs(pid) {
-    let ns = 0;
-    for (const task of fs.readdirSync(`/proc/${pid}/task`))
-        ns += Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    if (ns > 0) return ns / 1000;
-    const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
-
 // ---- figures --------------------------------------------------------------------------------------
-
-/** @param {number[]} numbers @param {number} part */
-function quantile(numbers, part) {
-    const sorted = [...numbers].sort((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
-}
-
-/** @param {number[]} numbers */
-const median = (numbers) => {
-    const sorted = [...numbers].sort((a, b) => a - b);
-    const half = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-};
-
-/** @param {number} number */
-const round = (number, digits = 2) => Number(number.toFixed(digits));
 
 /** @param {number[]} numbers */
 const spread = (numbers) => ({ median: round(median(numbers)), min: round(Math.min(...numbers)), max: round(Math.max(...numbers)) });
