@@ -20,11 +20,12 @@ struct watch {
     char company[16]; /* of the token it came with; empty: whatever its first event says */
     char person[24];  /* who comes; empty: it may be anybody */
     char pid[128];
-    char owner[24];  /* of that pid; empty: it may be anybody */
-    int64_t n;       /* of the last event heard: each company counts its own */
-    bool sure;       /* the next is the one after it */
-    bool recovered;  /* said the last answer to CONNECT */
-    bool owes_a_gap; /* it came back in vain, and was not told of a gap yet */
+    char owner[24];   /* of that pid; empty: it may be anybody */
+    int64_t n;        /* of the last event heard: each company counts its own */
+    bool sure;        /* the next is the one after it */
+    bool recovered;   /* said the last answer to CONNECT */
+    bool owes_a_gap;  /* it came back in vain, and was not told of a gap yet */
+    bool owes_a_room; /* or for want of a room, and was not told of which yet */
 };
 
 static struct office office;
@@ -50,7 +51,8 @@ static void check_event(struct watch *watch, const json_t *data)
     int64_t n = json_integer_value(json_object_get(payload, "n"));
     if (!*watch->company)
         strcpy(watch->company, company);
-    assert(strcmp(company, watch->company) == 0 && !watch->owes_a_gap);
+    assert(strcmp(company, watch->company) == 0);
+    assert(!watch->owes_a_gap && !watch->owes_a_room);
     assert(watch->sure ? n == watch->n + 1 : n > 0);
     watch->n = n;
     watch->sure = true;
@@ -64,6 +66,12 @@ static void check_gap(struct watch *watch, const json_t *data)
     watch->owes_a_gap = false;
 }
 
+static void check_error(struct watch *watch, const json_t *data)
+{
+    if (json_object_get(json_array_get(data, 1), "room"))
+        watch->owes_a_room = false;
+}
+
 static void check_named(struct watch *watch, const json_t *data)
 {
     const char *name = json_string_value(json_array_get(data, 0));
@@ -73,6 +81,8 @@ static void check_named(struct watch *watch, const json_t *data)
         check_event(watch, data);
     else if (strcmp(name, "vigie:gap") == 0)
         check_gap(watch, data);
+    else if (strcmp(name, "vigie:error") == 0)
+        check_error(watch, data);
     else
         assert(strncmp(name, "vigie:", 6) == 0);
 }
@@ -80,14 +90,16 @@ static void check_named(struct watch *watch, const json_t *data)
 static void check_connected(struct watch *watch, const json_t *data)
 {
     const char *pid = json_string_value(json_object_get(data, "pid"));
+    bool came_back = *watch->pid && *watch->person; /* it had one, and showed it */
     watch->recovered = strcmp(pid, watch->pid) == 0;
+    watch->owes_a_room = !watch->recovered && came_back && pid[0] == 's';
     if (watch->recovered) {
         assert(!watch->owes_a_gap);
         assert(!*watch->owner || strcmp(watch->person, watch->owner) == 0);
         return;
     }
     watch->sure = false;
-    watch->owes_a_gap = *watch->pid && *watch->person; /* it had one, and showed it */
+    watch->owes_a_gap = came_back && pid[0] == 'g';
     strcpy(watch->pid, pid);
     strcpy(watch->owner, watch->person);
 }
