@@ -13,7 +13,7 @@ enum { TICK_SLICES = 10, SHORT_MS = 2000 };
 
 static const char *const transport_names[] = {"polling", "websocket"};
 static const char *const upgrade_names[] = {"ok", "failed", "timeout"};
-static const char *const limit_names[] = {"engines", "address", "unauthenticated"};
+static const char *const limit_names[] = {"engines", "address", "unauthenticated", "payload"};
 
 /* ---- the door ---- */
 
@@ -39,7 +39,7 @@ static void register_metrics(struct engines *engines, struct metrics *metrics)
                "Engine.IO connections ended, by reason", "reason", close_names, CLOSE_REASON_COUNT);
     engines->limits =
         family(metrics, METRIC_COUNTER, "vigie_engine_limits_hit_total",
-               "Engine.IO handshakes over a ceiling", "scope", limit_names, ENGINE_LIMIT_COUNT);
+               "Engine.IO ceilings reached, by scope", "scope", limit_names, ENGINE_LIMIT_COUNT);
     engines->upgrade_seconds =
         metrics_histogram(metrics, "vigie_engine_upgrade_seconds", "from the probe to the upgrade");
 }

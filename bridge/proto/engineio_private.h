@@ -28,7 +28,13 @@ enum engine_stage {
 };
 
 enum upgrade_result { UPGRADE_OK, UPGRADE_FAILED, UPGRADE_TIMEOUT, UPGRADE_RESULT_COUNT };
-enum engine_limit { LIMIT_ENGINES, LIMIT_ADDRESS, LIMIT_UNAUTHENTICATED, ENGINE_LIMIT_COUNT };
+enum engine_limit {
+    LIMIT_ENGINES,
+    LIMIT_ADDRESS,
+    LIMIT_UNAUTHENTICATED,
+    LIMIT_PAYLOAD,
+    ENGINE_LIMIT_COUNT
+};
 
 /* Those that came from one address. */
 struct engine_peer {

@@ -242,6 +242,7 @@ void engine_body_too_long(struct engine_http *http)
     if (!engine)
         return;
     engine_detach(engine, http);
+    engine->owner->limits[LIMIT_PAYLOAD]++;
     answer(engine->owner, http, 413);
     (void)engine_spend(engine);
 }
@@ -325,6 +326,8 @@ void engine_socket_binary(struct engine_socket *socket, const void *bytes, size_
 void engine_socket_broken(struct engine_socket *socket, enum close_reason reason)
 {
     struct engine *engine = socket->engine;
+    if (engine && reason == CLOSE_TOO_BIG)
+        engine->owner->limits[LIMIT_PAYLOAD]++;
     if (engine && socket->probe)
         engine_drop_probe(engine, reason, UPGRADE_FAILED);
     else if (engine)

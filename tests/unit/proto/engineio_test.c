@@ -378,6 +378,7 @@ static void bodies_that_are_too_long_are_counted_too(void **state)
         struct ask *post = door_begin_post(&door, sid);
         engine_body_too_long(&post->http);
         assert_answer(post, 413, "");
+        assert_true(door.engines->limits[LIMIT_PAYLOAD] >= 1);
     }
     assert_ended(CLOSE_RATE_LIMITED);
 }
@@ -673,6 +674,7 @@ static void a_body_that_is_too_long_is_413_and_the_engine_lives(void **state)
     struct ask *post = door_begin_post(&door, sid);
     engine_body_too_long(&post->http);
     assert_answer(post, 413, "");
+    assert_true(door.engines->limits[LIMIT_PAYLOAD] >= 1);
     door.options.max_payload_bytes = 4;
     door_limit(&door);
     assert_answer(door_post(&door, sid, "4abcd"), 413, "");
