@@ -140,10 +140,8 @@ static void on_fragment(struct conn *conn, const char *bytes, size_t len)
 int conn_refuse(struct lws *wsi, enum gate_verdict verdict)
 {
     conn_note_refusal(wsi, verdict);
-    if (verdict == GATE_TOKEN)
-        return http_unauthorized(wsi);
-    lws_return_http_status(wsi, gate_status(verdict), NULL);
-    return 1;
+    return http_refuse_upgrade(wsi, gate_status(verdict), "text/plain",
+                               gate_verdict_names[verdict]);
 }
 
 void conn_note_refusal(struct lws *wsi, enum gate_verdict verdict)
@@ -220,8 +218,10 @@ static int on_http(struct lws *wsi, const char *path)
         return http_answer(wsi, 405, "text/plain", "method not allowed\n", 19);
     if (!gate_host_ok(wsi, &server->options))
         return http_answer(wsi, 400, "text/plain", "bad host\n", 9);
-    if (strcmp(path, "/ws") == 0)
-        return http_answer(wsi, 426, "text/plain", "this is a WebSocket\n", 20);
+    if (strcmp(path, "/ws") == 0) {
+        (void)http_refuse_upgrade(wsi, 426, "text/plain", "this is a WebSocket");
+        return -1;
+    }
     const struct site_file *file = server->site ? site_find(server->site, path) : NULL;
     if (!file)
         return http_answer(wsi, 404, "text/plain", "not found\n", 10);

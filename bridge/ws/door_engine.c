@@ -16,7 +16,6 @@ enum {
     CLIENT_FILE_BYTES_MAX = 4 * 1024 * 1024,
     FRAMES_MAX = 1024, /* of one message: they may be empty, and are not counted otherwise */
     ARGUMENT_MAX = 64,
-    HEAD_BYTES_MAX = 512,
     FLUSHES_A_TURN = 2000,
 };
 
@@ -299,18 +298,10 @@ static enum gate_verdict judge(struct lws *wsi, const struct server *server)
     return gate_judge(wsi, &server->options, path);
 }
 
-/* A status with the engine's own body, as the library's would have none. */
 static int refuse_socket(struct lws *wsi, enum engine_error error)
 {
-    char head[HEAD_BYTES_MAX];
-    const char *body = engine_error_body(error);
-    int len = snprintf(head, sizeof head,
-                       "HTTP/1.1 %u Refused\r\ncontent-type: application/json\r\n"
-                       "content-length: %zu\r\nconnection: close\r\n\r\n%s",
-                       engine_error_status(error), strlen(body), body);
-    if (lws_write(wsi, (unsigned char *)head, (size_t)len, LWS_WRITE_RAW) < 0)
-        return -1;
-    return 1;
+    return http_refuse_upgrade(wsi, engine_error_status(error), "application/json",
+                               engine_error_body(error));
 }
 
 static int on_handshake(struct lws *wsi, struct server *server, struct peer *peer)

@@ -1,5 +1,6 @@
 #include "ws/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,16 +90,23 @@ int http_continue(struct lws *wsi)
     return 0;
 }
 
-int http_unauthorized(struct lws *wsi)
+/* What each status must be told with (RFC 9110, 11.6.1 and 15.5.22). */
+static const char *demand_of(unsigned status)
 {
-    unsigned char bytes[LWS_PRE + HEAD_BYTES];
-    unsigned char *start = bytes + LWS_PRE;
-    unsigned char *at = start;
-    unsigned char *end = bytes + sizeof bytes - 1;
-    if (lws_add_http_common_headers(wsi, HTTP_STATUS_UNAUTHORIZED, "text/plain", 0, &at, end) ||
-        put_header(wsi, "www-authenticate:", "Bearer", &at, end) ||
-        put_header(wsi, "connection:", "close", &at, end) ||
-        lws_finalize_write_http_header(wsi, start, &at, end))
+    if (status == 401)
+        return "www-authenticate: Bearer\r\nconnection: close\r\n";
+    if (status == 426)
+        return "upgrade: websocket\r\nsec-websocket-version: 13\r\nconnection: upgrade, close\r\n";
+    return "connection: close\r\n";
+}
+
+int http_refuse_upgrade(struct lws *wsi, unsigned status, const char *type, const char *body)
+{
+    char text[HEAD_BYTES];
+    int len = snprintf(text, sizeof text,
+                       "HTTP/1.1 %u Refused\r\ncontent-type: %s\r\ncontent-length: %zu\r\n%s\r\n%s",
+                       status, type, strlen(body), demand_of(status), body);
+    if (lws_write(wsi, (unsigned char *)text, (size_t)len, LWS_WRITE_RAW) < 0)
         return -1;
     return 1;
 }

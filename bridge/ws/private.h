@@ -53,8 +53,9 @@ struct server *server_of(struct lws *wsi);
 /* A whole small HTTP answer from memory, then the connection closes: keep-alive is not offered, it
  * would only widen what a stranger can reach. Returns what the callback returns. */
 int http_answer(struct lws *wsi, unsigned status, const char *type, const char *body, size_t len);
-/* 401 with the challenge that RFC 6750 asks for. Returns what the callback returns. */
-int http_unauthorized(struct lws *wsi);
+/* Refuses an opening handshake: the library's own answers are pages of HTML. `body` is short.
+ * Returns what the callback returns. */
+int http_refuse_upgrade(struct lws *wsi, unsigned status, const char *type, const char *body);
 /* The next part of that answer, in HTTP_WRITEABLE. */
 int http_continue(struct lws *wsi);
 

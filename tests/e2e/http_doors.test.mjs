@@ -627,9 +627,13 @@ describe('an engine by WebSocket', () => {
             const error = await WsClient.open({ ...bridge.target, path, headers: { 'Sec-WebSocket-Protocol': null, ...headers } }).then(() => null, (caught) => caught);
             assert.ok(error instanceof HandshakeRefused, `${path}: ${error}`);
             assert.equal(error.status, status, path);
+            if (status === 426) assert.deepEqual([error.headers.get('upgrade'), error.headers.get('sec-websocket-version')], ['websocket', '13']);
+            assert.doesNotMatch(error.text, /<html/i, path);
             if (code !== undefined) assert.equal(JSON.parse(error.text.split('\r\n\r\n')[1].split('}')[0] + '}').code, code, path);
         }
         assert.equal(await bridge.metric('vigie_engine_errors_total'), 5, 'each counted once');
+        const plain = await ask(bridge, '/ws');
+        assert.deepEqual([plain.status, plain.headers.upgrade, plain.body], [426, 'websocket', 'this is a WebSocket']);
     });
 
     test('pongs that nobody asked for have their price', async (t) => {
