@@ -124,7 +124,7 @@ static bool take_bearer(struct lws *wsi, struct server *server, struct peer *pee
         return false;
     struct guest *guest = mem_new(sizeof *guest);
     guest->identity = identity_copy(&identity);
-    lws_get_urlarg_by_name(wsi, "cursor=", guest->cursor, sizeof guest->cursor);
+    (void)gate_argument(wsi, "cursor", guest->cursor, sizeof guest->cursor);
     peer->guest = guest;
     peer->drop_guest = guest_free;
     return true;

@@ -259,20 +259,6 @@ bool door_engine_flush(struct server *server)
 
 /* ---- WebSocket: in ---- */
 
-static bool take_argument(struct lws *wsi, const char *name, char text[ARGUMENT_MAX])
-{
-    char argument[ARGUMENT_MAX];
-    size_t name_len = strlen(name);
-    for (int i = 0, count = gate_argument_count(wsi); i < count; i++) {
-        int len = lws_hdr_copy_fragment(wsi, argument, sizeof argument, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (len < 0 || strncmp(argument, name, name_len) != 0 || argument[name_len] != '=')
-            continue; /* too long for any of ours */
-        snprintf(text, ARGUMENT_MAX, "%s", argument + name_len + 1);
-        return true;
-    }
-    return false;
-}
-
 static struct guest *read_guest(struct lws *wsi, const struct peer *peer)
 {
     struct guest *guest = mem_new(sizeof *guest);
@@ -281,11 +267,11 @@ static struct guest *read_guest(struct lws *wsi, const struct peer *peer)
                                        .upgrade = true,
                                        .address = peer->text,
                                        .network = peer->address->text};
-    if (take_argument(wsi, "EIO", guest->version))
+    if (gate_argument(wsi, "EIO", guest->version, ARGUMENT_MAX))
         request->version = guest->version;
-    if (take_argument(wsi, "transport", guest->transport))
+    if (gate_argument(wsi, "transport", guest->transport, ARGUMENT_MAX))
         request->transport = guest->transport;
-    if (take_argument(wsi, "sid", guest->sid))
+    if (gate_argument(wsi, "sid", guest->sid, ARGUMENT_MAX))
         request->sid = guest->sid;
     return guest;
 }

@@ -97,6 +97,21 @@ int gate_argument_count(struct lws *wsi)
     return count;
 }
 
+bool gate_argument(struct lws *wsi, const char *name, char *text, size_t size)
+{
+    size_t name_len = strlen(name);
+    for (int i = 0, count = gate_argument_count(wsi); i < count; i++) {
+        text[0] = '\0';
+        int len = lws_hdr_copy_fragment(wsi, text, (int)size, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (len < 0 || strncmp(text, name, name_len) != 0 || text[name_len] != '=')
+            continue;
+        memmove(text, text + name_len + 1, strlen(text + name_len + 1) + 1);
+        return true;
+    }
+    text[0] = '\0';
+    return false;
+}
+
 bool gate_token_in_query(struct lws *wsi)
 {
     char argument[ARGUMENT_MAX];

@@ -45,6 +45,9 @@ bool gate_token_in_query(struct lws *wsi);
 /* How many arguments the query has, empty ones among them: to the library an empty one looks like
  * the end. */
 int gate_argument_count(struct lws *wsi);
+/* The first argument of that name, its value into `text` (at most `size` bytes with the NUL). False
+ * when there is none that fits together with its name. */
+bool gate_argument(struct lws *wsi, const char *name, char *text, size_t size);
 
 /* Whether the Origin, copied, is listed; one that is absent (empty) is. */
 bool gate_origin_ok(struct lws *wsi, const struct server_options *options,

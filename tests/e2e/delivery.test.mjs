@@ -12,6 +12,7 @@ import { ROOT } from './lib/cluster.mjs';
 import { Session } from './lib/session.mjs';
 import { Issuer } from './lib/tokens.mjs';
 import { World } from './lib/world.mjs';
+import { WsClient } from './lib/wsclient.mjs';
 
 const world = new World();
 
@@ -171,6 +172,22 @@ test('a token of another way of naming its company reaches that company', async 
         assert.deepEqual(session.events, [], JSON.stringify(company));
         await session.bye();
         await proof.bye();
+    }
+});
+
+test('a service that says who it is in a header says in the query where it was', async (t) => {
+    const { bridge, business } = await world.enter(t);
+    const token = world.token({ company: '1' });
+    const first = await Session.open(bridge, { token });
+    const { cursor } = first;
+    await first.bye();
+    await addClient(business, 1, 'between');
+    for (const [query, resumed] of /** @type {[string, boolean][]} */ ([[`?cursor=${cursor}`, true], [`?&x=1&cursor=${cursor}`, true], ['?x=1', false], ['', false]])) {
+        const session = new Session(await WsClient.open({ ...bridge.target, path: `/ws${query}`, headers: { Authorization: `Bearer ${token}` } }));
+        await session.untilReady();
+        await session.roundTrip();
+        assert.deepEqual([session.ready.resumed, session.events.map((one) => one.data.name), session.gaps], [resumed, resumed ? ['between'] : [], []], query);
+        await session.bye();
     }
 });
 
