@@ -20,6 +20,8 @@ struct frame {
 
 /* An uninitialised frame of `len` bytes with one reference, to be filled before it is shared. */
 struct frame *frame_new(size_t len) MUST_USE;
+/* A copy of `len` bytes. */
+struct frame *frame_copy(const void *bytes, size_t len) MUST_USE;
 struct frame *frame_ref(struct frame *frame);
 /* NULL is allowed. */
 void frame_unref(struct frame *frame);

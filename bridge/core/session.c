@@ -26,6 +26,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 static void mark_dirty(struct session *session)
@@ -111,6 +112,18 @@ void session_pop(struct session *session)
     hub->metrics.delivery_bytes[0] += (double)len;
     outq_pop(&session->outq);
     session->progress_ms = hub->options.mono_ms();
+}
+
+size_t session_fill(struct session *session, unsigned char *bytes, size_t size)
+{
+    size_t len = 0;
+    struct frame *frame;
+    while ((frame = session_peek(session)) && len + frame->len <= size) {
+        memcpy(bytes + len, frame->bytes, frame->len);
+        len += frame->len;
+        session_pop(session);
+    }
+    return len;
 }
 
 void session_choked(struct session *session, bool choked)

@@ -130,6 +130,8 @@ bool session_cursor(const struct session *session, char text[CURSOR_TEXT_MAX]);
  * stands here. */
 struct frame *session_peek(struct session *session);
 void session_pop(struct session *session);
+/* Moves whole frames into `bytes`, as many as fit and may go out; returns their length. */
+size_t session_fill(struct session *session, unsigned char *bytes, size_t size);
 /* The socket takes nothing more for now, though the queue may be empty: the rest lies in the
  * transport; or it takes again. One that stays choked is a slow consumer. */
 void session_choked(struct session *session, bool choked);

@@ -2,6 +2,7 @@
 #include "core/session_private.h"
 
 #include "base/log.h"
+#include "base/rate.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -226,9 +227,8 @@ static void leave_lost_roles(struct session *session, const struct identity *ide
 static bool may_renew(struct session *session)
 {
     int64_t now_ms = session->hub->options.mono_ms();
-    int64_t paid_ms = session->renewals_ms > now_ms ? session->renewals_ms : now_ms;
-    session->renewals_ms = paid_ms + RENEWAL_EVERY_MS;
-    if (session->renewals_ms - now_ms <= RENEWAL_EVERY_MS * RENEWAL_BURST)
+    if (rate_spend(&session->renewals_ms, now_ms, RENEWAL_EVERY_MS,
+                   RENEWAL_EVERY_MS * RENEWAL_BURST))
         return true;
     session->hub->metrics.rejected_limits[LIMIT_RENEWALS]++;
     session_close(session, CLOSE_RATE_LIMITED);

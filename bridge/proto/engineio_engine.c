@@ -236,8 +236,7 @@ static bool queue(struct engine *engine, const char *text, size_t len)
 {
     if (engine->control.count == ENGINE_CONTROL_MAX)
         return false;
-    struct frame *frame = frame_new(len);
-    memcpy(frame->bytes, text, len);
+    struct frame *frame = frame_copy(text, len);
     bool fits = outq_push(&engine->control, frame);
     frame_unref(frame);
     return fits;

@@ -210,8 +210,7 @@ void socketio_reply(struct client *client, const struct buf *text)
 {
     if (client->ending)
         return;
-    struct frame *frame = frame_new(text->len);
-    memcpy(frame->bytes, text->bytes, text->len);
+    struct frame *frame = frame_copy(text->bytes, text->len);
     if (outq_push(&client->replies, frame))
         set_due(client, true);
     else
@@ -221,9 +220,7 @@ void socketio_reply(struct client *client, const struct buf *text)
 
 void socketio_say(struct socket *socket, const char *packet, size_t len)
 {
-    struct frame *frame = frame_new(len);
-    memcpy(frame->bytes, packet, len);
-    session_send(socket->session, frame);
+    session_send(socket->session, frame_copy(packet, len));
 }
 
 /* No packet begins so. */

@@ -1,6 +1,8 @@
 /* What a client sends. False, all the way up: it broke the protocol, its connection ends. */
 #include "proto/socketio_private.h"
 
+#include "base/rate.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +43,8 @@ static bool is_dismissed(const struct client *client, int nsp)
 static bool may_connect(struct client *client)
 {
     int64_t now_ms = client->door->options.hub->options.mono_ms();
-    int64_t paid_ms = client->connects_ms > now_ms ? client->connects_ms : now_ms;
-    client->connects_ms = paid_ms + CONNECT_EVERY_MS;
-    return client->connects_ms - now_ms <= CONNECT_EVERY_MS * CONNECT_BURST;
+    return rate_spend(&client->connects_ms, now_ms, CONNECT_EVERY_MS,
+                      CONNECT_EVERY_MS * CONNECT_BURST);
 }
 
 /* The connection that had that pid is half open: its client is here. */

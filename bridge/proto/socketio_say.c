@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MESSAGE_MAX = EVENT_PAYLOAD_BYTES_MAX + 4096 };
@@ -14,8 +13,7 @@ enum { MESSAGE_MAX = EVENT_PAYLOAD_BYTES_MAX + 4096 };
 static struct frame *say(struct buf *text)
 {
     assert(!text->overflow); /* every part of a packet has a ceiling below MESSAGE_MAX */
-    struct frame *frame = frame_new(text->len);
-    memcpy(frame->bytes, text->bytes, text->len);
+    struct frame *frame = frame_copy(text->bytes, text->len);
     buf_free(text);
     return frame;
 }

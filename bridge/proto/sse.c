@@ -12,8 +12,7 @@ enum { BLOCK_MAX = 8 * EVENT_PAYLOAD_BYTES_MAX + 4096 };
 static struct frame *say(struct buf *text)
 {
     assert(!text->overflow); /* every part of a block has a ceiling below BLOCK_MAX */
-    struct frame *frame = frame_new(text->len);
-    memcpy(frame->bytes, text->bytes, text->len);
+    struct frame *frame = frame_copy(text->bytes, text->len);
     buf_free(text);
     return frame;
 }

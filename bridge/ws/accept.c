@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rate.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -205,11 +206,8 @@ void peer_authenticated(struct peer *peer)
 
 bool peer_may_ask(struct peer *peer, unsigned price)
 {
-    int64_t now_ms = clock_mono_ms();
-    int64_t latest_ms = now_ms + ASK_EVERY_MS * (int64_t)ASK_BURST;
-    int64_t paid_ms = (peer->paid_ms > now_ms ? peer->paid_ms : now_ms) + price * ASK_EVERY_MS;
-    peer->paid_ms = paid_ms < latest_ms ? paid_ms : latest_ms;
-    return paid_ms <= latest_ms;
+    return rate_spend(&peer->paid_ms, clock_mono_ms(), (int64_t)price * ASK_EVERY_MS,
+                      ASK_EVERY_MS * ASK_BURST);
 }
 
 void peer_free(struct peer *peer)

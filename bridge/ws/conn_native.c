@@ -5,7 +5,6 @@
 #include "ws/private.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { CURSOR_QUERY_MAX = 64 };
 
@@ -25,18 +24,6 @@ static void guest_free(void *arg)
 /* ---- out: the session's queue to the socket ---- */
 
 /* Many small frames become one write; one alone is written from where it lies. */
-static size_t gather(struct conn *conn, unsigned char *bytes)
-{
-    size_t len = 0;
-    struct frame *frame;
-    while ((frame = session_peek(conn->session)) && len + frame->len <= WRITE_BYTES) {
-        memcpy(bytes + len, frame->bytes, frame->len);
-        len += frame->len;
-        session_pop(conn->session);
-    }
-    return len;
-}
-
 static bool write_some(struct conn *conn, struct frame *first)
 {
     if (conn->session->outq.count == 1 || first->len > WRITE_BYTES) {
@@ -47,7 +34,7 @@ static bool write_some(struct conn *conn, struct frame *first)
         return more;
     }
     unsigned char *bytes = conn->server->scratch + LWS_PRE;
-    return conn_write(conn, bytes, gather(conn, bytes));
+    return conn_write(conn, bytes, session_fill(conn->session, bytes, WRITE_BYTES));
 }
 
 static void flush(struct conn *conn)

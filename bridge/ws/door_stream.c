@@ -143,23 +143,11 @@ static void begin_stream(struct exchange *exchange)
     write_frame(exchange, sse_preamble(exchange->server->options.retry_ms));
 }
 
-static size_t gather(struct exchange *exchange, unsigned char *bytes)
-{
-    size_t len = 0;
-    struct frame *frame;
-    while ((frame = session_peek(exchange->session)) && len + frame->len <= WRITE_BYTES) {
-        memcpy(bytes + len, frame->bytes, frame->len);
-        len += frame->len;
-        session_pop(exchange->session);
-    }
-    return len;
-}
-
 static bool write_some(struct exchange *exchange, struct frame *first)
 {
     if (first->len <= WRITE_BYTES) {
         unsigned char *bytes = exchange->server->scratch + LWS_PRE;
-        return exchange_write(exchange, bytes, gather(exchange, bytes));
+        return exchange_write(exchange, bytes, session_fill(exchange->session, bytes, WRITE_BYTES));
     }
     frame_ref(first);
     session_pop(exchange->session);
